@@ -1,0 +1,231 @@
+"""What is configured: flowrun.toml, then the environment, then flags, in rising order.
+
+    [models]                       # presets and names of your own
+    recommended = "openrouter/vendor/model"
+    [endpoints.mine]               # a further OpenAI-compatible provider, or changes to a known one
+    base_url = "https://llm.example.org/v1"
+    key_env = "MINE_API_KEY"       # keys stand in the environment only, never here
+    [prices."mine/model"]          # US dollars for a million tokens
+    input = 0.25
+    output = 2
+    [run]
+    concurrency = 16
+    [fake.greeter]                 # the model fake/greeter, which says these in turn
+    replies = ["Hello.", "Goodbye."]
+
+The file is the one in the pipeline's folder or in the nearest folder above it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from pathlib import Path
+
+from flowrun.errors import UsageError
+from flowrun.settings import Table
+
+NAME = "flowrun.toml"
+CONCURRENCY = 16
+_MOST_IN_FLIGHT = 4096
+_LARGEST_BYTES = 2**20
+ENVIRONMENT = {
+    "FLOWRUN_CONCURRENCY": "how many calls may be under way at once",
+    "FLOWRUN_OUT": "the folder of outputs",
+    "FLOWRUN_STORE": "the folder of kept answers and records",
+}
+"""The variables that go before the file, and what each is."""
+_TIMEOUTS = ("connect", "idle", "total")
+_CAPABILITIES = ("images_in", "images_out", "text_out", "json_schema", "json_object")
+_BUCKETS = ("input", "output", "cache_read", "cache_write")
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointSettings:
+    """A table `[endpoints.NAME]`; what is None or empty was not said.
+
+    `models` are slugs that it serves, so that they can be named without it. `timeouts` holds
+    seconds for `connect`, `idle` and `total`.
+    """
+
+    base_url: str | None = None
+    models_url: str | None = None
+    key_env: str | None = None
+    max_in_flight: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    header_env: Mapping[str, str] = field(default_factory=dict)
+    timeouts: Mapping[str, float] = field(default_factory=dict)
+    capabilities: Mapping[str, bool] = field(default_factory=dict)
+    models: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FakeSettings:
+    """A table `[fake.NAME]`: replies in turn, the last one again and again, or by rule.
+
+    A rule is a piece of text that the prompt holds and the reply to it; the first that fits
+    goes before `replies`.
+    """
+
+    replies: tuple[str, ...] = ()
+    rules: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything that is configured; `path` is the file, None if there is none.
+
+    `out` is where outputs are written, `state` where answers and records are kept. `prices`
+    holds US dollars for a million tokens of each bucket. `variables` are the names of the
+    environment variables that are set, never their values.
+    """
+
+    path: Path | None = None
+    models: Mapping[str, str] = field(default_factory=dict)
+    endpoints: Mapping[str, EndpointSettings] = field(default_factory=dict)
+    prices: Mapping[str, Mapping[str, Decimal]] = field(default_factory=dict)
+    fakes: Mapping[str, FakeSettings] = field(default_factory=dict)
+    concurrency: int = CONCURRENCY
+    out: Path = Path("out")
+    state: Path = Path(".flowrun")
+    variables: frozenset[str] = field(default_factory=frozenset, repr=False)
+
+    def with_flags(
+        self,
+        *,
+        concurrency: int | None = None,
+        out: Path | None = None,
+        state: Path | None = None,
+    ) -> Config:
+        """The configuration with what flags say, where they say something."""
+        return replace(
+            self,
+            concurrency=self.concurrency if concurrency is None else concurrency,
+            out=self.out if out is None else out,
+            state=self.state if state is None else state,
+        )
+
+
+def load(folder: Path, environ: Mapping[str, str]) -> Config:
+    """The configuration for pipelines in `folder`.
+
+    Raises: UsageError with every fault of the file, or of the environment.
+    """
+    path = find(folder)
+    config = Config() if path is None else read(_text(path), path)
+    return _with_environment(config, environ)
+
+
+def find(folder: Path) -> Path | None:
+    """The flowrun.toml that holds in `folder`, None if there is none."""
+    here = folder.resolve()
+    for each in (here, *here.parents):
+        if (each / NAME).is_file():
+            return each / NAME
+    return None
+
+
+def read(text: str, path: Path) -> Config:
+    """The text of a flowrun.toml. Raises: UsageError with every fault of it."""
+    # Few projects have the file; without it the parser need not be loaded.
+    import tomllib
+
+    try:
+        data = tomllib.loads(text, parse_float=Decimal)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise UsageError(f"{path}: {error or 'is nested too deeply'}") from error
+    faults: list[str] = []
+    root = Table(data, "", faults, known=("models", "endpoints", "prices", "run", "fake"))
+    run = root.table("run", known=("concurrency", "out", "store"))
+    config = Config(
+        path=path,
+        models=root.texts("models"),
+        endpoints={name: _endpoint(each) for name, each in root.tables("endpoints", _ENDPOINT)},
+        prices={name: _price(each) for name, each in root.tables("prices", _BUCKETS)},
+        fakes={name: _fake(each) for name, each in root.tables("fake", ("replies", "rules"))},
+        concurrency=run.whole("concurrency", 1, _MOST_IN_FLIGHT) or CONCURRENCY,
+        out=path.parent / (run.text("out") or "out"),
+        state=path.parent / (run.text("store") or ".flowrun"),
+    )
+    if faults:
+        raise UsageError("\n".join(f"{path}: {each}" for each in faults))
+    return config
+
+
+_ENDPOINT = (
+    *("base_url", "models_url", "key_env", "dialect", "max_in_flight", "headers", "header_env"),
+    *("timeouts", "capabilities", "models"),
+)
+
+
+def _endpoint(table: Table) -> EndpointSettings:
+    dialect = table.text("dialect")
+    if dialect not in (None, "openai"):
+        table.fault(f'dialect "{dialect}" is not known', mend='the only one is "openai"')
+    timeouts = table.table("timeouts", known=_TIMEOUTS)
+    capabilities = table.table("capabilities", known=_CAPABILITIES)
+    return EndpointSettings(
+        base_url=table.text("base_url"),
+        models_url=table.text("models_url"),
+        key_env=table.text("key_env"),
+        max_in_flight=table.whole("max_in_flight", 1, _MOST_IN_FLIGHT),
+        headers=table.texts("headers"),
+        header_env=table.texts("header_env"),
+        timeouts={name: float(each) for name, each in timeouts.numbers(_TIMEOUTS, above=0)},
+        capabilities=dict(capabilities.truths(_CAPABILITIES)),
+        models=table.list_of_texts("models"),
+    )
+
+
+def _price(table: Table) -> Mapping[str, Decimal]:
+    table.require("input", "output")
+    return dict(table.numbers(_BUCKETS))
+
+
+def _fake(table: Table) -> FakeSettings:
+    replies = table.list_of_texts("replies")
+    rules = tuple(
+        _rule(each) for each in table.list_of_tables("rules", known=("contains", "reply"))
+    )
+    if not replies and not rules:
+        table.fault("has neither replies nor rules")
+    return FakeSettings(replies, rules)
+
+
+def _rule(table: Table) -> tuple[str, str]:
+    table.require("contains", "reply")
+    return table.text("contains") or "", table.text("reply") or ""
+
+
+def _text(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            data = file.read(_LARGEST_BYTES + 1)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
+    if len(data) > _LARGEST_BYTES:
+        raise UsageError(f"{path}: is larger than {_LARGEST_BYTES // 2**20} MiB")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: is not UTF-8 at byte {error.start}") from error
+
+
+def _with_environment(config: Config, environ: Mapping[str, str]) -> Config:
+    said = {name: environ[name] for name in ENVIRONMENT if environ.get(name)}
+    return replace(
+        config,
+        concurrency=_concurrency(said.get("FLOWRUN_CONCURRENCY", str(config.concurrency))),
+        out=Path(said.get("FLOWRUN_OUT", config.out)),
+        state=Path(said.get("FLOWRUN_STORE", config.state)),
+        variables=frozenset(name for name, value in environ.items() if value),
+    )
+
+
+def _concurrency(said: str) -> int:
+    is_number = said.isascii() and said.isdigit() and len(said) <= 4
+    if not is_number or not 1 <= int(said) <= _MOST_IN_FLIGHT:
+        wanted = f"a whole number from 1 to {_MOST_IN_FLIGHT}"
+        raise UsageError(f'FLOWRUN_CONCURRENCY must be {wanted}, not "{said}"')
+    return int(said)
