@@ -1,0 +1,233 @@
+"""A JSON Schema, compiled: what is wrong with it, and with a value that should fit it.
+
+The draft is the one that `$schema` names, 2020-12 without it. `format` is asserted, unknown
+formats are not. Nothing is ever fetched: a `$ref` leads into the schema itself or to a published
+draft. Patterns have a bound on backtracking; a pattern that exceeds it does not fit.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
+from typing import TYPE_CHECKING, TypeAlias
+
+from flowrun.digest import JsonValue, canonical
+
+if TYPE_CHECKING:
+    from jsonschema_rs import ValidationError, Validator
+
+Path: TypeAlias = tuple[str | int, ...]
+
+_DRAFT = "https://json-schema.org/draft/2020-12/schema"
+_LARGEST = 1_000_000
+_BACKTRACKS = 100_000
+_MOST_PROBLEMS = 5
+_MOST_FAULTS = 20
+_LONGEST_VALUE = 60
+_LONGEST_PROBLEM = 300
+_VALUE = "\0"
+"""Stands in the validator's messages for the value, which we show shortened."""
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaFault:
+    """One thing wrong with a schema: where in it, and what."""
+
+    path: Path
+    problem: str
+
+    def __str__(self) -> str:
+        return f"at {pointer(self.path)}: {self.problem}" if self.path else self.problem
+
+
+class InvalidSchema(ValueError):
+    """What should be a JSON Schema is none; `faults` has at least one entry."""
+
+    def __init__(self, faults: tuple[SchemaFault, ...]) -> None:
+        super().__init__("; ".join(str(each) for each in faults))
+        self.faults = faults
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """A schema ready for use."""
+
+    _validator: Validator
+
+    def problems(self, value: JsonValue) -> list[str]:
+        """What is wrong with `value`, each in one line for people and models; [] if it fits.
+
+        `value` is plain data as `json.loads` gives it. At most five are named.
+        """
+        try:
+            errors = self._validator.iter_errors(value)
+        except ValueError as error:
+            return [f"it is not plain JSON: {error}"]
+        found = [_placed(each) for each in islice(errors, _MOST_PROBLEMS)]
+        if next(errors, None) is not None:
+            found.append("and more")
+        return found
+
+
+def compile_schema(schema: Mapping[str, JsonValue]) -> Schema:
+    """The schema ready for use; equal schemas are compiled once.
+
+    Raises: InvalidSchema, a ValueError that names each fault with its JSON pointer.
+    """
+    try:
+        text = canonical(schema).decode()
+    except ValueError as error:
+        raise _invalid(f"it is not plain JSON: {error}") from error
+    except RecursionError as error:
+        raise _invalid("it is nested too deeply") from error
+    if len(text) > _LARGEST:
+        raise _invalid(f"it is larger than {_LARGEST:,} characters")
+    return _compiled(text)
+
+
+@lru_cache(maxsize=256)
+def _compiled(text: str) -> Schema:
+    # Imported late: alone it costs 30 ms of CPU, and `flowrun --help` needs no schema.
+    import jsonschema_rs
+
+    options = jsonschema_rs.FancyRegexOptions(backtrack_limit=_BACKTRACKS)
+    schema = json.loads(text)
+    try:
+        validator = jsonschema_rs.validator_for(
+            schema, validate_formats=True, mask=_VALUE, pattern_options=options, offline=True
+        )
+    except jsonschema_rs.ValidationError as error:
+        raise InvalidSchema(_faults(schema, error)) from error
+    except ValueError as error:
+        raise _invalid("it is nested too deeply") from error
+    return Schema(validator)
+
+
+def strictness(schema: Mapping[str, JsonValue]) -> list[SchemaFault]:
+    """What the strict mode of providers refuses in a schema; [] if they take it.
+
+    The root is an object, every property is required, and no other property is allowed.
+    Source: OpenAI, "Structured model outputs", supported schemas.
+    """
+    found = [] if schema.get("type") == "object" else [SchemaFault((), "its type is not object")]
+    waiting: list[tuple[Path, JsonValue]] = [((), schema)]
+    while waiting:
+        path, each = waiting.pop()
+        if isinstance(each, Mapping):
+            found += _loose(path, each)
+            waiting += reversed(list(_below(path, each)))
+    return found
+
+
+def _loose(path: Path, schema: Mapping[str, JsonValue]) -> Iterator[SchemaFault]:
+    properties, required = schema.get("properties"), schema.get("required")
+    if not isinstance(properties, Mapping) and schema.get("type") != "object":
+        return
+    if schema.get("additionalProperties") is not False:
+        yield SchemaFault(path, "additionalProperties is not false")
+    for name in properties if isinstance(properties, Mapping) else ():
+        if not (isinstance(required, Sequence) and name in required):
+            yield SchemaFault((*path, "properties", name), f'"{name}" is not in required')
+
+
+def _below(path: Path, schema: Mapping[str, JsonValue]) -> Iterator[tuple[Path, JsonValue]]:
+    for word in ("properties", "$defs", "definitions"):
+        if isinstance(inner := schema.get(word), Mapping):
+            yield from (((*path, word, name), each) for name, each in inner.items())
+    for word in ("anyOf", "allOf", "oneOf", "prefixItems"):
+        if isinstance(inner := schema.get(word), Sequence):
+            yield from (((*path, word, number), each) for number, each in enumerate(inner))
+    if "items" in schema:
+        yield (*path, "items"), schema["items"]
+
+
+def _faults(schema: Mapping[str, JsonValue], error: ValidationError) -> tuple[SchemaFault, ...]:
+    """Every fault that the draft's own schema finds, or the one that compiling stumbled on."""
+    import jsonschema_rs
+
+    draft = schema.get("$schema", _DRAFT)
+    try:
+        itself: dict[str, JsonValue] = {"$schema": draft, "$ref": draft}
+        meta = jsonschema_rs.validator_for(itself, mask=_VALUE, offline=True)
+    except jsonschema_rs.ValidationError:
+        return (SchemaFault(("$schema",), f"{_shown(draft)} is no known draft"),)
+    errors = list(islice(meta.iter_errors(schema), _MOST_FAULTS)) or [error]
+    faults = (SchemaFault(tuple(each.instance_path), _described(each)) for each in errors)
+    return tuple(dict.fromkeys(each if each.path else _referring(schema, each) for each in faults))
+
+
+def _referring(schema: JsonValue, fault: SchemaFault) -> SchemaFault:
+    """The fault at the `$ref` that it speaks of; unchanged if it speaks of none."""
+    for path, target in _references(schema, ()):
+        if f"'{target.removeprefix('#')}'" in fault.problem or f"'{target}'" in fault.problem:
+            return SchemaFault(path, f'"{target}" leads to no schema in this one')
+    return fault
+
+
+def _references(schema: JsonValue, path: Path) -> Iterator[tuple[Path, str]]:
+    if isinstance(schema, Mapping):
+        for name, each in schema.items():
+            if name in ("$ref", "$dynamicRef") and isinstance(each, str):
+                yield (*path, name), each
+            else:
+                yield from _references(each, (*path, name))
+    elif isinstance(schema, Sequence) and not isinstance(schema, str):
+        for number, each in enumerate(schema):
+            yield from _references(each, (*path, number))
+
+
+def _invalid(problem: str) -> InvalidSchema:
+    return InvalidSchema((SchemaFault((), problem),))
+
+
+def _placed(error: ValidationError) -> str:
+    path = tuple(error.instance_path)
+    return f"at {pointer(path)}: {_described(error)}" if path else _described(error)
+
+
+def _described(error: ValidationError) -> str:
+    """The validator's message with the value shortened, and why no alternative fits."""
+    problem = error.message.replace(_VALUE, _shown(error.instance), 1)
+    branches: list[list[ValidationError]] = getattr(error.kind, "context", [])
+    reasons = [_placed_below(branch[0], error) for branch in branches if branch]
+    if reasons:
+        problem = f"{_shown(error.instance)} fits no alternative: {'; or '.join(reasons)}"
+    return _cut(problem, _LONGEST_PROBLEM)
+
+
+def _placed_below(error: ValidationError, outer: ValidationError) -> str:
+    inner = tuple(error.instance_path[len(outer.instance_path) :])
+    problem = error.message.replace(_VALUE, _shown(error.instance), 1)
+    return f"at {pointer(inner)}: {problem}" if inner else problem
+
+
+def _shown(value: object) -> str:
+    return _cut(json.dumps(_trimmed(value, 3), ensure_ascii=False), _LONGEST_VALUE)
+
+
+def _trimmed(value: object, depth: int) -> object:
+    """As much of a value as `_shown` can show, so that a huge one costs nothing."""
+    match value:
+        case str():
+            return value[:_LONGEST_VALUE]
+        case list() | dict() if depth == 0:
+            return "…"
+        case list():
+            return [_trimmed(each, depth - 1) for each in value[: _LONGEST_VALUE // 3]]
+        case dict():
+            some = islice(value.items(), _LONGEST_VALUE // 3)
+            return {name[:_LONGEST_VALUE]: _trimmed(each, depth - 1) for name, each in some}
+        case _:
+            return value
+
+
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def pointer(path: Path) -> str:
+    """A place as a JSON pointer (RFC 6901)."""
+    return "".join(f"/{str(each).replace('~', '~0').replace('/', '~1')}" for each in path)
