@@ -1,0 +1,1 @@
+"""What a pipeline file says: pure functions from text to a Plan."""
