@@ -1,0 +1,1 @@
+"""Where a request goes: dialects, endpoints and the wrappers round them."""

@@ -1,0 +1,142 @@
+"""The embedded model as it is, with its real weights."""
+
+import asyncio
+import json
+import os
+import urllib.error
+import urllib.request
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import jsonschema_rs
+import pytest
+
+from flowrun.chat.messages import ChatReply, ChatRequest, Message, ResponseFormat, Text
+from flowrun.digest import JsonValue
+from flowrun.errors import ProviderError, Unsupported
+from flowrun.providers.engine import Engine
+from flowrun.providers.llama import Llama, threads
+from flowrun.providers.local import MODEL, Embedded
+from flowrun.providers.weights import SMOLLM2, fetch, models_folder
+
+pytestmark = pytest.mark.local
+
+T = TypeVar("T")
+
+
+@pytest.fixture(scope="module")
+def engine() -> Llama:
+    folder = models_folder(os.environ, Path.home())
+    return Llama(fetch(SMOLLM2, folder), alias=MODEL, slots=2, context_tokens=1024)
+
+
+def using(engine: Engine, work: Callable[[Embedded], Awaitable[T]]) -> T:
+    async def run() -> T:
+        provider = Embedded(lambda progress: engine)
+        try:
+            return await work(provider)
+        finally:
+            await provider.aclose()
+
+    return asyncio.run(run())
+
+
+def asked(text: str, schema: Any = None, **options: JsonValue) -> ChatRequest:
+    form = ResponseFormat() if schema is None else ResponseFormat("json_schema", "x", schema)
+    return ChatRequest(
+        MODEL, (Message("user", (Text(text),)),), options=options, response_format=form
+    )
+
+
+def test_it_answers(engine: Llama) -> None:
+    reply = using(engine, lambda provider: provider.send(asked("What is the capital of France?")))
+    assert "Paris" in reply.text
+    assert (reply.finish_reason, reply.model) == ("stop", MODEL)
+    assert reply.usage is not None
+    assert reply.usage.total_tokens > 20
+
+
+def test_replies_side_by_side_do_not_mix(engine: Llama) -> None:
+    async def several(provider: Embedded) -> list[ChatReply]:
+        async with asyncio.TaskGroup() as group:
+            tasks = [
+                group.create_task(provider.send(asked(f"Repeat this word: {word}", max_tokens=12)))
+                for word in ("apple", "river", "cloud", "stone")
+            ]
+        return [task.result() for task in tasks]
+
+    replies = using(engine, several)
+    for word, reply in zip(("apple", "river", "cloud", "stone"), replies, strict=True):
+        assert word in reply.text.lower()
+
+
+def test_a_reply_that_is_left_gives_its_slot_back(engine: Llama) -> None:
+    async def leave_and_ask(provider: Embedded) -> ChatReply:
+        for _ in range(3):
+            stream = provider.stream(asked("Count from 1 to 1000.", max_tokens=900))
+            await anext(stream)
+            await stream.aclose()
+        return await provider.send(asked("Say hello.", max_tokens=8))
+
+    reply = using(engine, leave_and_ask)
+    assert reply.text
+
+
+UNBOUNDED: dict[str, dict[str, JsonValue]] = {
+    "text": {"type": "string"},
+    "numbers": {"type": "array", "items": {"type": "number"}, "minItems": 3},
+    "map": {"type": "object", "additionalProperties": {"type": "integer"}},
+    "tree": {
+        "type": "object",
+        "properties": {"name": {"type": "string"}, "kids": {"items": {"$ref": "#"}}},
+        "required": ["name", "kids"],
+    },
+    "pattern": {"type": "string", "pattern": "^[A-Z]{3}-[0-9]+$"},
+    "formats": {"prefixItems": [{"format": "date"}, {"format": "email"}], "minItems": 2},
+    "either": {
+        "properties": {"a": {"type": "integer"}, "b": {"type": "boolean"}},
+        "anyOf": [{"required": ["a"]}, {"required": ["b"]}],
+    },
+    "range": {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
+}
+
+
+@pytest.mark.parametrize("schema", UNBOUNDED.values(), ids=UNBOUNDED)
+def test_json_without_bounds_ends_and_keeps_to_its_schema(
+    engine: Llama, schema: dict[str, JsonValue]
+) -> None:
+    request = asked("Fill it in.", schema, temperature=1.5, seed=3, max_completion_tokens=200)
+    reply = using(engine, lambda provider: provider.send(request))
+    assert reply.finish_reason == "stop"
+    jsonschema_rs.validate(schema, json.loads(reply.text))
+
+
+def test_a_pattern_that_the_grammar_does_not_know_is_refused(engine: Llama) -> None:
+    request = asked("Fill it in.", {"type": "string", "pattern": "^(?=a)b"}, max_tokens=40)
+    with pytest.raises(Unsupported, match="cannot be held to this schema"):
+        using(engine, lambda provider: provider.send(request))
+
+
+def test_a_prompt_that_does_not_fit_is_refused_with_its_size(engine: Llama) -> None:
+    with pytest.raises(Unsupported, match=r"the prompt has 2\d{3} tokens, and the window of"):
+        using(engine, lambda provider: provider.send(asked("word " * 2000)))
+
+
+def test_a_malformed_request_is_an_error_and_not_a_crash(engine: Llama) -> None:
+    with pytest.raises(ProviderError, match="cannot read the request: Expected 'messages'"):
+        engine.chat({"messages": "none"}, lambda chunk: False)
+
+
+def test_half_a_character_is_an_error_and_not_a_crash(engine: Llama) -> None:
+    with pytest.raises(ProviderError, match="cannot read the request"):
+        using(engine, lambda provider: provider.send(asked("half \ud800")))
+
+
+def test_nobody_else_may_use_its_port(engine: Llama) -> None:
+    with pytest.raises(urllib.error.HTTPError, match="401"):
+        urllib.request.urlopen(f"{engine.address}/v1/chat/completions", data=b"{}")
+
+
+def test_one_core_is_left_free() -> None:
+    assert 1 <= threads() <= 8
