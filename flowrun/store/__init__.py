@@ -1,0 +1,1 @@
+"""Where answers are kept: cache, resume and replay behind one protocol."""
