@@ -82,6 +82,7 @@ class HttpProvider:
         }
         if key:
             self._headers["authorization"] = f"Bearer {key}"
+        self._urls: dict[str, httpx2.URL] = {}
         self._timeouts = {
             "connect": endpoint.connect_timeout_s,
             "read": endpoint.idle_timeout_s,
@@ -132,9 +133,13 @@ class HttpProvider:
         self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]
     ) -> httpx2.Request:
         with self._translated():
+            known = self._urls.get(url)
+            if known is None:
+                # Reading a URL takes as long as the rest of a request: each one is read once.
+                known = self._urls[url] = httpx2.URL(url)
             return httpx2.Request(
                 method,
-                url,
+                known,
                 headers={**headers, **self._headers},
                 content=body,
                 extensions={"timeout": self._timeouts},
