@@ -1,0 +1,1 @@
+"""How fast flowrun is, side by side with a bare client in the same run."""

@@ -1,0 +1,185 @@
+"""A run as plain lines, for logs and pipes: one when a step ends, no colour, no drawing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TextIO
+
+from flowrun.reports.progress import Asked, Progress, StepProgress, Tally, called
+from flowrun.reports.text import cell_width, fit, one_line, safe
+from flowrun.reports.wording import counted, duration, money, size
+from flowrun.run.events import (
+    Event,
+    OutputWritten,
+    RunFinished,
+    RunStarted,
+    StepFinished,
+    StepRepaired,
+    StepRetried,
+    StepStreamed,
+)
+
+_STATUS = 9
+_NAME_AT_MOST = 32
+_MODEL_AT_MOST = 48
+_RETRIES_SHOWN = 10
+_LINE_AT_MOST = 4_000
+
+
+class Plain:
+    """Writes a line to `stream` for each step that ends, is retried or fails.
+
+    `quiet` leaves only failures; `streams_text` adds what models say, line by line, behind
+    the step's name. Nothing is held back but unfinished lines of streamed text.
+    """
+
+    def __init__(
+        self,
+        stream: TextIO,
+        *,
+        quiet: bool = False,
+        streams_text: bool = False,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._stream = stream
+        self._quiet = quiet
+        self._streams_text = streams_text and not quiet
+        self._clock = clock
+        self._progress = Progress()
+        self._texts: dict[Asked, str] = {}
+        self._model_width = 0
+
+    def __call__(self, event: Event) -> None:
+        """Takes in one event, and writes its line if it has one."""
+        if isinstance(event, StepStreamed):
+            if self._streams_text:
+                self._streamed(event)
+            return
+        self._progress.apply(event, self._clock())
+        if isinstance(event, StepFinished):
+            self._finished(event)
+        elif not self._quiet:
+            self._tell(event)
+
+    def close(self) -> None:
+        """Writes what is left of streamed text."""
+        for step, item in list(self._texts):
+            self._flush(step, item)
+
+    def _tell(self, event: Event) -> None:
+        match event:
+            case RunStarted():
+                self._begun(event)
+            case StepRetried():
+                self._retried(event)
+            case StepRepaired():
+                self._flush(event.step, event.item)
+                self._line("repair", event.step, event.item, one_line(event.reason))
+            case OutputWritten() if event.path is not None:
+                self._write(
+                    f"{'wrote':<{_STATUS}} {one_line(event.path)}  {size(event.size_bytes)}"
+                )
+            case RunFinished():
+                self._ended(event)
+            case _:
+                pass
+
+    def _begun(self, event: RunStarted) -> None:
+        self._write(f"{one_line(event.pipeline)}: {counted(len(event.steps), 'step')}")
+
+    def _retried(self, event: StepRetried) -> None:
+        self._flush(event.step, event.item)
+        retries = self._progress.steps[event.step].retries
+        if retries > _RETRIES_SHOWN:
+            return
+        text = f"{one_line(event.reason)}, again in {event.delay_s:.1f} s"
+        if retries == _RETRIES_SHOWN:
+            text += "; further retries of this step are only counted"
+        self._line("retry", event.step, event.item, text)
+
+    def _finished(self, event: StepFinished) -> None:
+        self._flush(event.step, event.item)
+        is_failure = event.status in ("failed", "ignored")
+        if not is_failure and (self._quiet or event.item is not None):
+            return
+        step = self._progress.steps[event.step]
+        if event.status == "skipped":
+            self._line("skipped", event.step, None, one_line(event.reason))
+            return
+        facts = _step_facts(step) if event.item is None else _item_facts(event)
+        model = one_line(event.model or step.model)
+        self._model_width = max(self._model_width, min(cell_width(model), _MODEL_AT_MOST))
+        shown = [fit(model, self._model_width), *facts] if self._model_width else facts
+        self._line(event.status, event.step, event.item, "  ".join(shown))
+        for line in safe(event.reason).strip().split("\n") if event.reason else ():
+            self._write(f"{'':{_STATUS}} {line}".rstrip())
+
+    def _ended(self, event: RunFinished) -> None:
+        progress = self._progress
+        total = len(progress.steps)
+        status = "partial" if event.partial and event.status == "done" else event.status
+        facts = [f"{progress.ended:,} of {counted(total, 'step')} in {duration(event.seconds)}"]
+        facts += _facts(progress.tally)
+        if progress.tally.cached:
+            facts.append(f"{progress.tally.cached:,} cached")
+        for state in ("failed", "ignored", "skipped", "cancelled"):
+            if progress.counts[state]:
+                facts.append(f"{progress.counts[state]:,} {state}")
+        self._write(f"{status}: {', '.join(facts)}")
+
+    def _streamed(self, event: StepStreamed) -> None:
+        key = event.step, event.item
+        *lines, rest = (self._texts.get(key, "") + event.text).split("\n")
+        while len(rest) > _LINE_AT_MOST:
+            lines.append(rest[:_LINE_AT_MOST])
+            rest = rest[_LINE_AT_MOST:]
+        self._texts[key] = rest
+        for line in lines:
+            self._write(f"{one_line(called(*key))} | {safe(line)}".rstrip())
+
+    def _flush(self, step: str, item: int | None) -> None:
+        rest = self._texts.pop((step, item), "")
+        if rest:
+            self._write(f"{one_line(called(step, item))} | {safe(rest)}")
+
+    def _line(self, word: str, step: str, item: int | None, text: str) -> None:
+        name = one_line(called(step, item))
+        padding = " " * (min(self._progress.name_width, _NAME_AT_MOST) - cell_width(name))
+        self._write(f"{word:<{_STATUS}} {name}{padding}  {text}".rstrip())
+
+    def _write(self, line: str) -> None:
+        """Writes one line; a stream that is gone or cannot spell it must not end the run."""
+        with suppress(OSError, ValueError):
+            encoding = self._stream.encoding or "utf-8"
+            line = line.encode(encoding, "backslashreplace").decode(encoding)
+            self._stream.write(line + "\n")
+            self._stream.flush()
+
+
+def _step_facts(step: StepProgress) -> list[str]:
+    facts = []
+    if step.items is not None:
+        facts.append(f"{step.items_ended - step.items_failed:,}/{step.items:,} items")
+    if step.state != "cached":
+        facts.append(duration(step.seconds))
+    facts += _facts(step.tally)
+    if step.retries:
+        facts.append("1 retry" if step.retries == 1 else f"{step.retries:,} retries")
+    return facts
+
+
+def _item_facts(event: StepFinished) -> list[str]:
+    tally = Tally()
+    tally.add(event)
+    return [duration(event.seconds), *_facts(tally)]
+
+
+def _facts(tally: Tally) -> list[str]:
+    facts = [counted(tally.tokens, "token")] if tally.tokens else []
+    if tally.cost_usd is not None:
+        facts.append(money(tally.cost_usd) + (" + ?" if tally.is_cost_unknown else ""))
+    elif tally.is_cost_unknown:
+        facts.append("cost ?")
+    return facts
