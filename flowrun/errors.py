@@ -85,9 +85,10 @@ def _printable(text: str) -> str:
 
 def _underlined(excerpt: str, column: int, length: int) -> list[str]:
     """Shows the source line, cut to a readable window, with the fault underlined."""
-    indent = len(excerpt) - len(excerpt.lstrip())
-    start = max(indent, column - 1 - _WIDTH // 2)
-    shown = _printable(excerpt[start : start + _WIDTH])
+    indent = min(len(excerpt) - len(excerpt.lstrip()), column - 1)
+    fits = len(excerpt.rstrip()) - indent <= _WIDTH
+    start = indent if fits else max(indent, column - 1 - _WIDTH // 2)
+    shown = _printable(excerpt[start : start + _WIDTH].replace("\t", "→"))
     offset = max(0, column - 1 - start)
     carets = max(1, min(length, len(shown) - offset))
     return [f"      {shown.rstrip()}", f"      {' ' * offset}{'^' * carets}"]
