@@ -66,17 +66,17 @@ async def converse(
     no reply comes.
     """
     asked = request
-    for attempt in range(1, repairs + 2):
+    for attempt in range(1, repairs + 1):
         reply = await _reply(provider, asked, watch)
-        watch.on_reply(reply)
         try:
             return Answer(read(reply), reply)
         except ReplyError as error:
-            if not error.repairable or attempt > repairs:
+            if not error.repairable:
                 raise
             watch.on_repair(error.problem, attempt)
             asked = _sent_back(request, error)
-    raise AssertionError("the last attempt returns or raises")
+    reply = await _reply(provider, asked, watch)
+    return Answer(read(reply), reply)
 
 
 async def _reply(provider: Answers, request: ChatRequest, watch: Watch) -> ChatReply:
@@ -84,7 +84,9 @@ async def _reply(provider: Answers, request: ChatRequest, watch: Watch) -> ChatR
         reply = await provider.send(request)
     else:
         reply = await _streamed(provider.stream(request), _Spoken(watch.on_text, watch.mask))
-    return reply if watch.mask is None else _masked(reply, watch.mask)
+    reply = reply if watch.mask is None else _masked(reply, watch.mask)
+    watch.on_reply(reply)
+    return reply
 
 
 async def _streamed(stream: AsyncIterator[Delta], spoken: _Spoken) -> ChatReply:

@@ -172,30 +172,42 @@ class Stage:
     overrides: Mapping[str, str] = field(default_factory=dict)
     mask: Callable[[str], str] | None = None
     on_start: Callable[[Execution], None] | None = None
+    listener: Callable[[Event], None] | None = None
     events: list[Event] = field(default_factory=list)
 
     def run(self, source: str, **inputs: object) -> Run:
         """Runs a pipeline's text to its end, in virtual time."""
-        return virtual_time.run(self.go(plan_of(source), inputs))
+        return self.run_plan(plan_of(source), **inputs)
+
+    def run_plan(self, plan: Plan, **inputs: object) -> Run:
+        """Runs a plan to its end, in virtual time."""
+        return virtual_time.run(self.go(plan, inputs))
 
     async def go(self, plan: Plan, inputs: Mapping[str, object]) -> Run:
         """Runs a plan in the running loop."""
-        events = self.events = []
+        events: list[Event] = []
+        self.events = events
+
+        def emit(event: Event) -> None:
+            events.append(event)
+            if self.listener is not None:
+                self.listener(event)
+
         asker = Asker(
             models=self.models,
             store=self.store,
             policy=self.policy,
-            emit=events.append,
+            emit=emit,
             concurrency=self.concurrency,
             is_watched=self.is_watched,
             mask=self.mask,
         )
-        outlet = Outlet(Folder(self.out), events.append)
+        outlet = Outlet(Folder(self.out), emit)
         outlet.check(plan, inputs)
         execution = Execution(
             plan,
             inputs,
-            Performer(asker, events.append, self.overrides),
+            Performer(asker, emit, self.overrides),
             outlet,
             keep_going=self.keep_going,
         )

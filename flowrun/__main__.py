@@ -1,0 +1,5 @@
+"""The command line as `python -m flowrun`."""
+
+from flowrun.cli.main import main
+
+main()

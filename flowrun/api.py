@@ -1,0 +1,258 @@
+"""Load and execute: what Python and the command line both call.
+
+execute_async
+├── load                config.load → source.load → check → Pipeline
+├── inputs.bind         what is given, against the declared inputs
+├── Outlet.check        paths that lead out are refused before anything is run
+└── Execution.run       the schedule over one set of providers and one store
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from flowrun import config as configuration
+from flowrun.config import Config
+from flowrun.document.check import Checked, check
+from flowrun.document.plan import Plan
+from flowrun.document.source import Loaded
+from flowrun.document.source import load as load_source
+from flowrun.errors import Diagnostic, UsageError, did_you_mean
+from flowrun.folder import Folder, file_name, read_regular
+from flowrun.proofs import FullProofs, Notes
+from flowrun.providers.router import Providers, known_capabilities
+from flowrun.reports.base import Reporter
+from flowrun.run.ask import Asker
+from flowrun.run.events import Event
+from flowrun.run.execution import Execution, RunResult
+from flowrun.run.inputs import bind
+from flowrun.run.outputs import Outlet
+from flowrun.run.perform import Performer
+from flowrun.store.base import Policy, Store
+from flowrun.store.folder import prepare
+from flowrun.store.memory import MemoryStore
+from flowrun.store.sqlite import SqliteStore
+
+_LIMIT_BYTES = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """A checked file, ready to be executed; `warnings` are worth reading.
+
+    `unnoted` is where its soundness is to be noted for later runs, None if it is.
+    """
+
+    plan: Plan
+    folder: Folder
+    config: Config
+    warnings: tuple[Diagnostic, ...] = ()
+    unnoted: Notes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a pipeline is executed.
+
+    `concurrency` bounds calls under way, None takes the configuration's. `out` is the folder of
+    output files. `cache` false neither reads nor keeps answers. `select` runs only these steps
+    and what they need. `models` maps a step to the model asked in its file's stead.
+    `keep_going` tries every item of a foreach although one has failed. `is_watched` asks for
+    streamed replies. `report` hears the events; `on_start` is handed the execution, which can
+    be stopped; `on_fetch`, in another thread, the bytes of the embedded model done and to come.
+    """
+
+    concurrency: int | None = None
+    out: str | None = None
+    cache: bool = True
+    select: Sequence[str] = ()
+    models: Mapping[str, str] = field(default_factory=dict)
+    keep_going: bool = False
+    is_watched: bool = False
+    report: Reporter | None = None
+    on_start: Callable[[Execution], None] | None = None
+    on_warning: Callable[[str], None] | None = None
+    on_fetch: Callable[[int, int | None], None] | None = None
+    run_id: str = ""
+
+
+def load(path: str | Path, *, config: Config | None = None) -> Pipeline:
+    """Reads and checks a pipeline file.
+
+    Raises: PipelineError with every fault of the file; UsageError if there is no such file or
+    flowrun.toml is wrong.
+    """
+    shown = str(path)
+    config = config or configuration.load(Path(path).parent, os.environ)
+    source = read_source(shown)
+    folder = Folder(Path(path).resolve().parent)
+    notes = Notes(config.state, source.text, folder.read_text)
+    proofs = notes.known() or FullProofs()
+    checked = check(
+        source, read_file=notes.reading, proofs=proofs, models=known_capabilities(config)
+    )
+    is_new = isinstance(proofs, FullProofs) and not checked.diagnostics
+    return Pipeline(
+        checked.sound_plan(), folder, config, checked.diagnostics, notes if is_new else None
+    )
+
+
+def examine(path: str | Path) -> Checked:
+    """Checks a pipeline file in full, whatever is known of it, and writes nothing.
+
+    Raises: UsageError if there is no such file; PipelineError if it is not even YAML.
+    """
+    source = read_source(str(path))
+    folder = Folder(Path(path).resolve().parent)
+    config = configuration.load(Path(path).parent, os.environ)
+    return check(
+        source,
+        read_file=folder.read_text,
+        proofs=FullProofs(),
+        models=known_capabilities(config),
+    )
+
+
+def read_source(path: str) -> Loaded:
+    """The file's data with its places.
+
+    Raises: UsageError if it cannot be read; PipelineError if it is no YAML that a pipeline can be.
+    """
+    if not path:
+        raise UsageError('"" is no file name')
+    return load_source(read_regular(Path(path), limit_bytes=_LIMIT_BYTES), path)
+
+
+def execute(
+    pipeline: str | Path | Pipeline,
+    inputs: Mapping[str, object] | None = None,
+    options: Options | None = None,
+) -> RunResult:
+    """Runs a pipeline to its end. See `execute_async`."""
+    return asyncio.run(execute_async(pipeline, inputs, options))
+
+
+async def execute_async(
+    pipeline: str | Path | Pipeline,
+    inputs: Mapping[str, object] | None = None,
+    options: Options | None = None,
+) -> RunResult:
+    """Runs a pipeline to its end; a step's failure is in the result, never raised.
+
+    `inputs` holds plain values, images (flowrun.Image) and, for inputs of type image or file,
+    paths.
+
+    Raises: PipelineError, UsageError before anything is sent.
+    """
+    options = options or Options()
+    if not isinstance(pipeline, Pipeline):
+        pipeline = load(pipeline)
+    plan, config = pipeline.plan, pipeline.config
+    if options.select:
+        plan = plan.select(options.select)
+    _check_overrides(plan, options.models)
+    values = bind(plan.inputs, inputs or {}, read_default=_reader(pipeline.folder))
+    concurrency = options.concurrency or config.concurrency
+    emit = options.report or _ignore
+    out = Path(options.out or (Path(config.out) / _folder_name(plan.name)))
+    outlet = Outlet(Folder(out), emit)
+    outlet.check(plan, values)
+    _make_state(config)
+    if pipeline.unnoted is not None:
+        pipeline.unnoted.keep([task.id for task in pipeline.plan.tasks])
+    with _store(config, options) as store:
+        async with Providers(config, in_flight=concurrency, progress=options.on_fetch) as providers:
+            providers.require(constant_models(plan, options.models))
+            asker = Asker(
+                models=providers,
+                store=store,
+                policy=Policy.USE if options.cache else Policy.OFF,
+                emit=emit,
+                concurrency=concurrency,
+                is_watched=options.is_watched,
+                mask=providers.masker.mask if providers.masker.has_secrets else None,
+            )
+            execution = Execution(
+                plan,
+                values,
+                Performer(asker, emit, options.models),
+                outlet,
+                keep_going=options.keep_going,
+                run_id=options.run_id,
+            )
+            if options.on_start is not None:
+                options.on_start(execution)
+            return await execution.run()
+
+
+def _make_state(config: Config) -> None:
+    """Makes the folder in which answers, records and notes are kept."""
+    try:
+        prepare(config.state)
+    except OSError as error:
+        raise UsageError(
+            f'"{config.state}" cannot be made: {error.strerror}; '
+            "name another folder in FLOWRUN_STORE"
+        ) from error
+
+
+def constant_models(plan: Plan, overrides: Mapping[str, str]) -> list[str]:
+    """The models that are known before anything is run."""
+    found: list[str] = []
+    for task in plan.tasks:
+        if task.ask is not None:
+            asked = (overrides.get(task.id, task.ask.model), *task.ask.fallback)
+            found += [name for name in asked if isinstance(name, str)]
+    return found
+
+
+_PLAIN_NAME = re.compile(r"\w[\w .-]{0,78}\w|\w")
+
+
+def _folder_name(pipeline: str) -> str:
+    """The pipeline's name where it can be a folder's, else what stands for it."""
+    return pipeline if _PLAIN_NAME.fullmatch(pipeline) else file_name(pipeline)
+
+
+def _reader(folder: Folder) -> Callable[[str], bytes]:
+    """Reads files under the pipeline's folder, for inputs whose default names one."""
+
+    def read(name: str) -> bytes:
+        return folder.read_bytes(name, limit_bytes=_LIMIT_BYTES)
+
+    return read
+
+
+def _ignore(_event: Event) -> None:
+    """Hears nothing."""
+
+
+def _check_overrides(plan: Plan, models: Mapping[str, str]) -> None:
+    asking = [task.id for task in plan.tasks if task.ask is not None]
+    for step in models:
+        if step not in asking:
+            mend = did_you_mean(step, asking) or f"steps that ask one: {', '.join(asking)}"
+            raise UsageError(f'no step "{step}" asks a model; {mend}')
+
+
+@contextmanager
+def _store(config: Config, options: Options) -> Iterator[Store]:
+    """The store under the state folder; one that forgets, where answers are not to be kept."""
+    if options.cache:
+        store: Store = SqliteStore(config.state, warnings=options.on_warning or _say_nothing)
+    else:
+        store = MemoryStore()
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def _say_nothing(_text: str) -> None:
+    """Takes a warning that nobody asked for."""

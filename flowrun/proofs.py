@@ -1,0 +1,137 @@
+"""What a check proves of a file, and how a run knows it from an earlier one.
+
+A file that was found sound leaves a small note under .flowrun/checked/, named by the digest of its
+text: the order of its steps, and the digests of the files it reads. The next run of the same
+text goes without pydantic, networkx and type inference, whose imports alone cost more than a
+small run takes: see docs/decisions/spec-validation.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flowrun.digest import digest
+from flowrun.errors import Diagnostic, FlowrunError
+
+if TYPE_CHECKING:
+    from flowrun.document.edges import Edge
+    from flowrun.document.outline import Flaw
+    from flowrun.document.slots import ReadFile, Span
+    from flowrun.document.source import Loaded
+    from flowrun.document.task import Input, Output, Task
+
+_VERSION = "checked/1"
+"""Changes with the language and its checks, so that no old note speaks for a new rule."""
+
+
+class FullProofs:
+    """Proves everything, at the cost of importing what it takes."""
+
+    def form(self, loaded: Loaded) -> Sequence[Flaw]:
+        """The faults of keys and kinds of values."""
+        from flowrun.document.structure import flaws
+
+        return flaws(loaded)
+
+    def order(
+        self, steps: Sequence[str], edges: Iterable[Edge]
+    ) -> tuple[Sequence[str], Sequence[Sequence[Edge]]]:
+        """An order of the steps, and the loops that forbid one."""
+        from flowrun.document.plan import order
+
+        return order(steps, edges)
+
+    def types(
+        self,
+        loaded: Loaded,
+        inputs: Sequence[Input],
+        tasks: Sequence[Task],
+        outputs: Sequence[Output],
+        step_names: Iterable[str],
+    ) -> tuple[Sequence[Diagnostic], Mapping[str, Sequence[Span]]]:
+        """The faults of what templates read, and where prompts show images."""
+        from flowrun.document.typecheck import type_faults
+
+        return type_faults(loaded, inputs, tasks, outputs, step_names)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownProofs:
+    """Repeats what an earlier check of the same files proved: nothing was wrong."""
+
+    ordered: tuple[str, ...]
+
+    def form(self, loaded: Loaded) -> Sequence[Flaw]:
+        """None."""
+        return ()
+
+    def order(
+        self, steps: Sequence[str], edges: Iterable[Edge]
+    ) -> tuple[Sequence[str], Sequence[Sequence[Edge]]]:
+        """The order found then; found anew if it is not of these steps."""
+        if set(self.ordered) != set(steps):
+            return FullProofs().order(steps, edges)
+        return self.ordered, ()
+
+    def types(
+        self,
+        loaded: Loaded,
+        inputs: Sequence[Input],
+        tasks: Sequence[Task],
+        outputs: Sequence[Output],
+        step_names: Iterable[str],
+    ) -> tuple[Sequence[Diagnostic], Mapping[str, Sequence[Span]]]:
+        """None; an image that a model cannot see is then its step's own error."""
+        return (), {}
+
+
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """The notes under a state folder about one text; `read_file` reads the files that it names."""
+
+    state: Path
+    text: str
+    read_file: ReadFile
+    _read: dict[str, str] = field(default_factory=dict)
+
+    def reading(self, name: str) -> str:
+        """Reads a file and remembers what was in it."""
+        text = self.read_file(name)
+        self._read[name] = _digest(text)
+        return text
+
+    def known(self) -> KnownProofs | None:
+        """What is known of the text and the files it reads as they are now; None if nothing is."""
+        try:
+            note = json.loads(self._path().read_bytes())
+            files: Mapping[str, str] = note["files"]
+            if all(_digest(self.read_file(name)) == files[name] for name in files):
+                return KnownProofs(tuple(map(str, note["order"])))
+        except (OSError, ValueError, LookupError, TypeError, RecursionError, FlowrunError):
+            return None  # no note, a damaged one, or a file that is gone: all is proved anew
+        return None
+
+    def keep(self, order: Sequence[str]) -> None:
+        """Notes that the text is sound; the state folder must be there."""
+        path = self._path()
+        note = json.dumps({"order": list(order), "files": self._read})
+        try:
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            part = path.with_suffix(".part")
+            part.touch(mode=0o600)
+            part.write_text(note, "utf-8")
+            part.replace(path)
+        except OSError:
+            return  # the next run proves it again
+
+    def _path(self) -> Path:
+        return self.state / "checked" / digest(_VERSION, self.text)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

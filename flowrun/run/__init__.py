@@ -1,0 +1,1 @@
+"""A plan run once: jobs, outcomes and the order in which they happen."""

@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from flowrun import api
+from flowrun.config import Config
+from flowrun.document.source import load
+from flowrun.errors import PipelineError
+from flowrun.folder import FolderError
+from flowrun.proofs import FullProofs, KnownProofs, Notes
+
+TEXT = """\
+steps:
+  b: {value: "{{ a }}"}
+  a: {value: "{% include 'part.md' %}"}
+outputs: {b: "{{ b }}"}
+"""
+FILES = {"part.md": "one", "other.md": "two"}
+
+
+def notes(tmp_path: Path, text: str = TEXT, files: dict[str, str] | None = None) -> Notes:
+    found = FILES if files is None else files
+
+    def read(name: str) -> str:
+        if name not in found:
+            raise FolderError(f'there is no file "{name}"')
+        return found[name]
+
+    return Notes(tmp_path, text, read)
+
+
+def kept(tmp_path: Path) -> Path:
+    """The note of TEXT, which read one file."""
+    note = notes(tmp_path)
+    assert note.reading("part.md") == "one"
+    note.keep(["a", "b"])
+    (path,) = (tmp_path / "checked").iterdir()
+    return path
+
+
+def test_what_was_kept_is_known(tmp_path: Path) -> None:
+    kept(tmp_path)
+    assert notes(tmp_path).known() == KnownProofs(("a", "b"))
+
+
+def test_nothing_is_known_of_what_was_never_kept(tmp_path: Path) -> None:
+    assert notes(tmp_path).known() is None
+
+
+@pytest.mark.parametrize(
+    "other",
+    [lambda path: notes(path, TEXT + " "), lambda path: notes(path, files={"part.md": "changed"}),
+     lambda path: notes(path, files={})],
+    ids=["another text", "a changed file", "a file that is gone"],
+)  # fmt: skip
+def test_nothing_is_known_of_anything_else(other: Callable[[Path], Notes], tmp_path: Path) -> None:
+    kept(tmp_path)
+    assert other(tmp_path).known() is None
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [b"", b"\xff", b"{", b"[]", b'"x"', b'{"files": {}}', b'{"order": ["a"]}',
+     b'{"order": 1, "files": {}}', b'{"order": [], "files": [1]}', b"[" * 100_000],
+)  # fmt: skip
+def test_a_damaged_note_is_as_good_as_none(damage: bytes, tmp_path: Path) -> None:
+    kept(tmp_path).write_bytes(damage)
+    assert notes(tmp_path).known() is None
+
+
+def test_a_note_that_cannot_be_kept_is_done_without(tmp_path: Path) -> None:
+    (tmp_path / "checked").write_text("a file where the folder should be")
+    note = notes(tmp_path)
+    note.keep(["a", "b"])
+    assert note.known() is None
+
+
+def test_notes_are_whole_and_private(tmp_path: Path) -> None:
+    path = kept(tmp_path)
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+    assert [each.name for each in path.parent.iterdir()] == [path.name]
+
+
+def test_an_order_of_other_steps_is_found_anew() -> None:
+    known = KnownProofs(("a", "x"))
+    assert known.order(["b", "a"], []) == FullProofs().order(["b", "a"], [])
+    assert KnownProofs(("b", "a")).order(["a", "b"], []) == (("b", "a"), ())
+
+
+def test_known_proofs_find_nothing() -> None:
+    loaded = load(TEXT.encode(), "test.yaml")
+    known = KnownProofs(("a", "b"))
+    assert known.form(loaded) == ()
+    assert known.types(loaded, [], [], [], []) == ((), {})
+
+
+def test_full_proofs_find_faults_of_form() -> None:
+    loaded = load(b"steps:\n  a: {valu: x}\n", "test.yaml")
+    assert FullProofs().form(loaded)
+
+
+def test_a_run_leaves_a_note_and_the_next_one_has_the_same_plan(tmp_path: Path) -> None:
+    file = tmp_path / "test.yaml"
+    file.write_text(TEXT)
+    (tmp_path / "part.md").write_text("one")
+    config = Config(state=tmp_path / "state", out=tmp_path / "out")
+    first = api.load(file, config=config)
+    assert first.unnoted is not None
+    assert api.execute(first).outputs == {"b": "one"}
+    second = api.load(file, config=config)
+    assert second.unnoted is None
+    assert [task.id for task in second.plan.tasks] == [task.id for task in first.plan.tasks]
+    (tmp_path / "part.md").write_text("{{ c }}")
+    with pytest.raises(PipelineError):
+        api.load(file, config=config)
+
+
+def test_a_check_ignores_what_was_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    faulty = 'steps:\n  a: {valu: "x"}\n'
+    (tmp_path / "test.yaml").write_text(faulty)
+    note = Notes(Path(".flowrun"), faulty, FILES.__getitem__)
+    (tmp_path / ".flowrun").mkdir()
+    note.keep(["a"])
+    assert api.examine("test.yaml").diagnostics
+
+
+def test_a_file_with_warnings_is_never_noted(tmp_path: Path) -> None:
+    file = tmp_path / "test.yaml"
+    file.write_text("schemas:\n  a: {type: string, maxLenght: 3}\nsteps:\n  a: {value: x}\n")
+    config = Config(state=tmp_path / "state", out=tmp_path / "out")
+    for _ in range(2):
+        pipeline = api.load(file, config=config)
+        assert len(pipeline.warnings) == 1
+        api.execute(pipeline)
+
+
+def test_the_second_run_goes_without_what_proves(tmp_path: Path) -> None:
+    (tmp_path / "test.yaml").write_text('steps:\n  a: {value: "x"}\n')
+    code = (
+        "import json, sys, flowrun\n"
+        "flowrun.execute('test.yaml')\n"
+        "print(json.dumps(sorted(sys.modules)))\n"
+    )
+    runs = [
+        subprocess.run(
+            [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+        )
+        for _ in range(2)
+    ]
+    costly = {"pydantic", "networkx", "flowrun.document.typecheck"}
+    first, second = (set(json.loads(each.stdout)) for each in runs)
+    assert "pydantic" in first
+    assert not costly & second
