@@ -92,6 +92,7 @@ LATE: dict[tuple[str, str], str] = {
 
 UNMIRRORED: dict[str, str] = {
     "providers.base": "protocols and rows of data",
+    "providers.engine": "a protocol",
     "store.base": "a protocol",
     "reports.base": "a protocol",
     "chat.capabilities": "a row of data",

@@ -13,7 +13,7 @@ check
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Protocol
 
@@ -87,31 +87,16 @@ def check(
     whole = without_free_keys(loaded.data)
     data = without(whole, [flaw.path for flaw in flaws])
     slots = SlotReader(loaded, read_file)
-    schemas = Schemas(slots, section(data, "schemas"), section(whole, "schemas"))
-    schemas.check_all()
-    reader = Reader(slots, schemas, section(data, "defaults"))
-    inputs = [reader.input(name, spec) for name, spec in _entries(data, "inputs")]
-    partial = {flaw.path[1] for flaw in flaws if flaw.path and len(flaw.path) > 1}
-    tasks = [
-        reader.task(name, step, is_partial=name in partial)
-        for name, step in _entries(data, "steps")
-    ]
-    outputs = [reader.output(name, each) for name, each in section(data, "outputs").items()]
+    parts = _read(slots, whole, data, flaws)
     names = Names(loaded, whole)
-    names.check_declared(tasks, outputs)
-    edges = [edge for task in tasks for edge in names.edges(task)]
-    output_edges = {output.name: list(names.output_edges(output)) for output in outputs}
-    ordered, loops = proofs.order([task.id for task in tasks], _within(edges, tasks))
-    by_id = {task.id: task for task in tasks}
-    sorted_tasks = [by_id[name] for name in ordered]
+    names.check_declared(parts.tasks, parts.outputs)
+    edges = [edge for task in parts.tasks for edge in names.edges(task)]
+    output_edges = {each.name: list(names.output_edges(each)) for each in parts.outputs}
+    ordered, loops = proofs.order([task.id for task in parts.tasks], _within(edges, parts.tasks))
+    parts = parts.ordered(ordered)
     found = [flaw.diagnostic for flaw in flaws] + slots.diagnostics + names.diagnostics
     found += [_loop_diagnostic(loaded, loop) for loop in loops]
-    declared = [*inputs, *_unknown_inputs(whole, inputs)]
-    typed, pictures = proofs.types(loaded, declared, sorted_tasks, outputs, section(whole, "steps"))
-    found += typed
-    found += destination_faults(loaded, outputs)
-    if models is not None:
-        found += capability_faults(loaded, tasks, models, pictures)
+    found += _faults_of_parts(loaded, whole, parts, proofs, models)
     diagnostics = tuple(sorted(_unique(found), key=lambda each: each.mark))
     if any(each.severity == "error" for each in diagnostics):
         return Checked(diagnostics, None)
@@ -119,13 +104,63 @@ def check(
         name=str(data.get("name") or PurePath(loaded.path).stem),
         path=loaded.path,
         description=str(data.get("description") or ""),
-        inputs=tuple(inputs),
-        tasks=tuple(sorted_tasks),
-        outputs=tuple(outputs),
+        inputs=tuple(parts.inputs),
+        tasks=tuple(parts.tasks),
+        outputs=tuple(parts.outputs),
         needs=requirements(edges),
-        output_needs=outputs_of(outputs, output_edges),
+        output_needs=outputs_of(parts.outputs, output_edges),
     )
     return Checked(diagnostics, plan)
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What a file is made of, as far as it could be read."""
+
+    inputs: Sequence[Input]
+    tasks: Sequence[Task]
+    outputs: Sequence[Output]
+
+    def ordered(self, names: Sequence[str]) -> _Parts:
+        by_id = {task.id: task for task in self.tasks}
+        return replace(self, tasks=[by_id[name] for name in names])
+
+
+def _read(
+    slots: SlotReader,
+    whole: Mapping[str, JsonValue],
+    data: Mapping[str, JsonValue],
+    flaws: Sequence[Flaw],
+) -> _Parts:
+    """The parts that `data` holds, which is the `whole` file without the flawed ones."""
+    schemas = Schemas(slots, section(data, "schemas"), section(whole, "schemas"))
+    schemas.check_all()
+    reader = Reader(slots, schemas, section(data, "defaults"))
+    partial = {flaw.path[1] for flaw in flaws if flaw.path and len(flaw.path) > 1}
+    return _Parts(
+        [reader.input(name, spec) for name, spec in _entries(data, "inputs")],
+        [
+            reader.task(name, step, is_partial=name in partial)
+            for name, step in _entries(data, "steps")
+        ],
+        [reader.output(name, each) for name, each in section(data, "outputs").items()],
+    )
+
+
+def _faults_of_parts(
+    loaded: Loaded,
+    whole: Mapping[str, JsonValue],
+    parts: _Parts,
+    proofs: Proofs,
+    models: Models | None,
+) -> Iterator[Diagnostic]:
+    inputs = [*parts.inputs, *_unknown_inputs(whole, parts.inputs)]
+    steps = section(whole, "steps")
+    typed, pictures = proofs.types(loaded, inputs, parts.tasks, parts.outputs, steps)
+    yield from typed
+    yield from destination_faults(loaded, parts.outputs)
+    if models is not None:
+        yield from capability_faults(loaded, parts.tasks, models, pictures)
 
 
 def _unknown_inputs(whole: Mapping[str, JsonValue], known: Iterable[Input]) -> Iterator[Input]:
@@ -167,7 +202,7 @@ def _loop_diagnostic(loaded: Loaded, loop: Sequence[Edge]) -> Diagnostic:
         first,
         f"steps need each other in a loop: {' → '.join(shown)}",
         "cycle",
-        why="; ".join(places),
+        why="; ".join(places) + "; …" * (len(loop) > _SHOWN),
         mend="take one of these references out",
         length=len(loop[0].source),
     )

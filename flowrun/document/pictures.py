@@ -13,10 +13,8 @@ from flowrun.document.types import (
     Object,
     Option,
     Type,
-    describe,
     elements,
     options,
-    union,
 )
 
 
@@ -37,7 +35,8 @@ class TextPlace:
         mend = ""
         if is_shown(found.type):
             mend = self.mend.format(found.subject.path) if found.subject.path else ""
-            message = f"{found.subject} is {describe(union(_without_null(found.type)))}"
+            is_list = any(isinstance(each, Array) for each in options(found.type))
+            message = f"{found.subject} is {'a list of images' if is_list else 'an image'}"
         elif _holds(found.type):
             message = f"{found.subject} holds an image"
         else:
@@ -53,10 +52,14 @@ def is_shown(type_: Type) -> bool:
     """Whether the value becomes an image part for certain, or several, if it is there."""
     found = _without_null(type_)
     return bool(found) and all(
-        isinstance(each, ImageType)
-        or (isinstance(each, Array) and set(options(elements(each))) == {ImageType()})
+        isinstance(each, ImageType) or (isinstance(each, Array) and _is_of_images(each))
         for each in found
     )
+
+
+def _is_of_images(array: Array) -> bool:
+    items = _without_null(elements(array))
+    return bool(items) and all(isinstance(each, ImageType) for each in items)
 
 
 def _without_null(type_: Type) -> list[Option]:

@@ -114,10 +114,9 @@ class Schemas:
             self._slots.diagnostics.append(Diagnostic(mark, message, "bad-schema", excerpt=excerpt))
             return None
         except (ValueError, RecursionError) as error:
-            mark = Mark(file, 1, 1)
-            self._slots.diagnostics.append(
-                Diagnostic(mark, f"this is not JSON: {error}", "bad-schema")
-            )
+            is_deep = isinstance(error, RecursionError)
+            message = "nested too deep" if is_deep else f"this is not JSON: {error}"
+            self._slots.diagnostics.append(Diagnostic(Mark(file, 1, 1), message, "bad-schema"))
             return None
         # YAML knows no tabs where JSON does; a text written anew has none.
         for each in (text, again) if again else (text,):
@@ -156,9 +155,9 @@ def _diagnostic(loaded: Loaded, path: Path, fault: SchemaFault) -> Diagnostic:
             wrong = [index for index, each in enumerate(value) if each not in _TYPES]
             place = (*place, *wrong[:1])
             value = _at(loaded.data, place)
-        if isinstance(value, str):
-            message = f'"{value}" is no type of JSON Schema'
-            mend = did_you_mean(value, _TYPES)
+        if not isinstance(value, Mapping | list):
+            message = f"{json.dumps(value, ensure_ascii=False)} is no type of JSON Schema"
+            mend = did_you_mean(str(value), _TYPES)
             why = "" if mend else f"types are {', '.join(_TYPES)}"
     elif fault.path:
         message = f'"{fault.path[-1]}" is not as JSON Schema has it: {fault.problem}'

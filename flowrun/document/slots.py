@@ -65,7 +65,11 @@ def diagnostic_at(
 ) -> Diagnostic:
     """A template's fault as a diagnostic; `text` is the template's when it stands in `file`."""
     mark = place(loaded, path, fault.offset, file=file, text=text)
-    excerpt = text.split("\n")[mark.line - 1] if file else loaded.excerpt(mark.line)
+    if not file:
+        return loaded.diagnostic(
+            mark, fault.message, fault.code, why=fault.why, mend=fault.mend, length=fault.length
+        )
+    excerpt = text.split("\n")[mark.line - 1]
     return Diagnostic(mark, fault.message, fault.code, fault.why, fault.mend, excerpt, fault.length)
 
 
@@ -111,6 +115,7 @@ class SlotReader:
         self.loaded = loaded
         self.read_file = read_file
         self.diagnostics: list[Diagnostic] = []
+        self._defaults: dict[Path, Slot | None] = {}
 
     def expression(self, path: Path, source: str) -> Slot | None:
         """A bare expression; None if it is faulty."""
@@ -122,6 +127,13 @@ class SlotReader:
 
     def text(self, path: Path, source: JsonValue) -> Slot | None:
         """Text, or `{file: …}`, as a template; None if it is faulty."""
+        if path[0] != "defaults":
+            return self._text(path, source)
+        if path not in self._defaults:
+            self._defaults[path] = self._text(path, source)
+        return self._defaults[path]
+
+    def _text(self, path: Path, source: JsonValue) -> Slot | None:
         file = ""
         if isinstance(source, Mapping):
             file = str(source["file"])

@@ -60,7 +60,9 @@ Expression: TypeAlias = Annotated[
 Duration: TypeAlias = Annotated[
     JsonValue, AfterValidator(_duration), WithJsonSchema({"type": "string"})
 ]
-Name: TypeAlias = Annotated[str, WithJsonSchema({"type": "string", "pattern": IDENTIFIER.pattern})]
+# JSON Schema's expressions are JavaScript's: they fit anywhere, and know no \Z.
+_NAME = IDENTIFIER.pattern.replace(r"\Z", "$")
+Name: TypeAlias = Annotated[str, WithJsonSchema({"type": "string", "pattern": f"^{_NAME}"})]
 
 
 class Model(BaseModel):
@@ -266,8 +268,17 @@ def _output_form(value: object) -> str:
     return "a form" if is_form else "plain data"
 
 
+_FORM_KEYS: JsonValue = ["file", "foreach", "as"]
+_NO_FORM: dict[str, JsonValue] = {
+    "not": {
+        "type": "object",
+        "minProperties": 1,
+        "anyOf": [{"required": ["value"]}, {"propertyNames": {"enum": _FORM_KEYS}}],
+    }
+}
 OutputSpec: TypeAlias = Annotated[
-    Annotated[OutputForm, Tag("a form")] | Annotated[Data, Tag("plain data")],
+    Annotated[OutputForm, Tag("a form")]
+    | Annotated[Data, Tag("plain data"), WithJsonSchema(_NO_FORM)],
     Discriminator(_output_form),
 ]
 
@@ -293,7 +304,12 @@ def _schema_form(value: object) -> str:
 
 
 SchemaSpec: TypeAlias = Annotated[
-    Annotated[FileText, Tag("a file")] | Annotated[dict[str, Data], Tag("a schema")],
+    Annotated[FileText, Tag("a file")]
+    | Annotated[
+        dict[str, Data],
+        Tag("a schema"),
+        WithJsonSchema({"type": "object", "not": {"required": ["file"]}}),
+    ],
     Discriminator(_schema_form),
 ]
 

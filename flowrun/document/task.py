@@ -62,11 +62,6 @@ class Ask:
         """Whether the output is a picture."""
         return "image" in self.modalities
 
-    @property
-    def wants_data(self) -> bool:
-        """Whether the output is data read from JSON."""
-        return self.response_format.kind != "text"
-
     def slots(self) -> Iterator[Slot]:
         """Every template of the request."""
         for turn in self.turns:
@@ -102,11 +97,6 @@ class Task:
     def kind(self) -> Literal["prompt", "value"]:
         """What the step does."""
         return "value" if self.ask is None else "prompt"
-
-    def outer_slots(self) -> Iterator[Slot]:
-        """The templates that see no loop variable of this step, or only earlier ones."""
-        for loop in self.loops:
-            yield loop.items
 
     def inner_slots(self) -> Iterator[Slot]:
         """The templates that see the step's loop variables."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from flowrun.chat.messages import Role
 from flowrun.document.access import Subject, not_a_list
 from flowrun.document.faults import Fault
 from flowrun.document.infer import Printed, infer, printed
@@ -12,7 +13,7 @@ from flowrun.document.pictures import INSIDE, TextPlace, is_shown
 from flowrun.document.schema_types import from_schema
 from flowrun.document.slots import Slot, Span, Tree, slots
 from flowrun.document.source import Loaded
-from flowrun.document.task import Ask, Input, Loop, Output, Task
+from flowrun.document.task import Ask, Input, Loop, Output, Piece, Task
 from flowrun.document.types import (
     Anything,
     Array,
@@ -158,12 +159,7 @@ class _Checker:
     def _asked(self, step: str, ask: Ask, scope: Mapping[str, Type]) -> None:
         for turn in ask.turns:
             for piece in turn.pieces:
-                if turn.role == "system":
-                    self._slot(piece.slot, scope, _SYSTEM)
-                elif piece.kind == "image":
-                    self._image(step, piece.slot, scope)
-                else:
-                    self._prompt(step, piece.slot, scope)
+                self._piece(step, turn.role, piece, scope)
         if ask.history is not None:
             found = self._slot(ask.history, scope)
             self._want(ask.history, found, (Array,), '"messages" must be a list of messages')
@@ -193,6 +189,14 @@ class _Checker:
             length = len(slot.template.source.partition("\n")[0])
             message = f"{rule}, and this is {describe(found)}"
             self._note(slot, Fault(0, length, message, "wrong-type", mend=mend))
+
+    def _piece(self, step: str, role: Role, piece: Piece, scope: Mapping[str, Type]) -> None:
+        if role == "system":
+            self._slot(piece.slot, scope, _SYSTEM)
+        elif piece.kind == "image":
+            self._image(step, piece.slot, scope)
+        else:
+            self._prompt(step, piece.slot, scope)
 
     def _prompt(self, step: str, slot: Slot, scope: Mapping[str, Type]) -> None:
         """Text in which images may stand."""

@@ -223,7 +223,7 @@ _FOR_OTHERS = frozenset(("metadata", "prompt_cache_key", "service_tier", "user")
 
 def _options(request: ChatRequest) -> dict[str, JsonValue]:
     """The options under the engine's names. Raises: Unsupported for one that it does not take."""
-    given = {
+    given: dict[str, JsonValue] = {
         name: value
         for name, value in request.options.items()
         if value is not None and name not in _FOR_OTHERS

@@ -1,0 +1,1 @@
+"""Faulty pipeline files; beside each stands what `flowrun check` says of it."""
