@@ -16,7 +16,7 @@ from flowrun.reports.rows import (
     row,
 )
 from flowrun.reports.text import cell_width, cut, fit, one_line, safe, wrap
-from flowrun.reports.wording import counted, duration, size
+from flowrun.reports.wording import counted, duration, nearby, size
 from flowrun.run.events import OutputWritten
 
 ENDED_BADLY: tuple[State, ...] = ("failed", "ignored", "skipped", "cancelled")
@@ -54,7 +54,7 @@ def summary(progress: Progress, view: View) -> list[Line]:
 
 def wrote(output: OutputWritten, width: int) -> list[Line]:
     """Says which file an output is in."""
-    first, *others = wrap(one_line(output.path or ""), width - 8)
+    first, *others = wrap(one_line(nearby(output.path or "")), width - 8)
     found: list[Line] = [
         [(" wrote  ", "dim"), (first, "")],
         *([(" " * 8 + each, "")] for each in others),

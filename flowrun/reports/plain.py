@@ -9,7 +9,7 @@ from typing import TextIO
 
 from flowrun.reports.progress import Asked, Progress, StepProgress, Tally, called
 from flowrun.reports.text import cell_width, fit, one_line, safe
-from flowrun.reports.wording import counted, duration, money, size
+from flowrun.reports.wording import counted, duration, money, nearby, size
 from flowrun.run.events import (
     Event,
     OutputWritten,
@@ -79,7 +79,7 @@ class Plain:
                 self._line("repair", event.step, event.item, one_line(event.reason))
             case OutputWritten() if event.path is not None:
                 self._write(
-                    f"{'wrote':<{_STATUS}} {one_line(event.path)}  {size(event.size_bytes)}"
+                    f"{'wrote':<{_STATUS}} {one_line(nearby(event.path))}  {size(event.size_bytes)}"
                 )
             case RunFinished():
                 self._ended(event)

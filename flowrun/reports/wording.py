@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from decimal import Decimal
 
 _SMALLEST = Decimal("0.0001")
@@ -49,3 +50,12 @@ def size(size_bytes: int) -> str:
         if value < 999.95:
             return f"{value:.1f} {unit}"
     return f"{value:,.1f} GB"
+
+
+def nearby(path: str) -> str:
+    """A path as one would type it: relative where it lies under the current folder."""
+    try:
+        here = os.getcwd()  # noqa: PTH109 - a Path would cost more than the line it is for
+    except OSError:  # the folder is gone
+        return path
+    return path.removeprefix(here.rstrip("/") + "/")

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
-from flowrun.reports.wording import countdown, counted, duration, money, size
+from flowrun.reports.wording import countdown, counted, duration, money, nearby, size
 
 
 @pytest.mark.parametrize(
@@ -66,3 +67,21 @@ def test_counted_knows_the_plural() -> None:
 )
 def test_size(size_bytes: int, expected: str) -> None:
     assert size(size_bytes) == expected
+
+
+def test_a_path_under_the_current_folder_is_said_as_one_would_type_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert nearby(f"{tmp_path}/out/a.png") == "out/a.png"
+    assert nearby(f"{tmp_path}x/a.png") == f"{tmp_path}x/a.png"
+
+
+def test_a_path_stays_whole_where_the_current_folder_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert nearby(f"{gone}/a.png") == f"{gone}/a.png"
