@@ -96,6 +96,9 @@ UNMIRRORED: dict[str, str] = {
     "store.base": "a protocol",
     "reports.base": "a protocol",
     "chat.capabilities": "a row of data",
+    "document.expressions": "the body of infer, tested through it",
+    "document.names": "the scopes of infer, tested through it",
+    "document.refusals": "wordings of tree and source, tested whole there",
 }
 """Modules that need no test file of their own."""
 
