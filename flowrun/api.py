@@ -158,30 +158,18 @@ async def execute_async(
         plan = plan.select(options.select)
     _check_overrides(plan, options.models)
     values = bind(plan.inputs, inputs or {}, read_default=_reader(pipeline.folder))
-    concurrency = options.concurrency or config.concurrency
-    emit = options.report or _ignore
-    out = Path(options.out or (Path(config.out) / _folder_name(plan.name)))
-    outlet = Outlet(Folder(out), emit)
+    outlet = Outlet(Folder(_out(plan, config, options)), options.report or _ignore)
     outlet.check(plan, values)
-    _make_state(config)
-    if pipeline.unnoted is not None:
-        pipeline.unnoted.keep([task.id for task in pipeline.plan.tasks])
+    _make_state(pipeline)
+    in_flight = options.concurrency or config.concurrency
     with _store(config, options) as store:
-        async with Providers(config, in_flight=concurrency, progress=options.on_fetch) as providers:
+        async with Providers(config, in_flight=in_flight, progress=options.on_fetch) as providers:
             providers.require(constant_models(plan, options.models))
-            asker = Asker(
-                models=providers,
-                store=store,
-                policy=Policy.USE if options.cache else Policy.OFF,
-                emit=emit,
-                concurrency=concurrency,
-                is_watched=options.is_watched,
-                mask=providers.masker.mask if providers.masker.has_secrets else None,
-            )
+            asker = _asker(providers, store, options, in_flight)
             execution = Execution(
                 plan,
                 values,
-                Performer(asker, emit, options.models),
+                Performer(asker, asker.emit, options.models),
                 outlet,
                 keep_going=options.keep_going,
                 run_id=options.run_id,
@@ -191,8 +179,27 @@ async def execute_async(
             return await execution.run()
 
 
-def _make_state(config: Config) -> None:
-    """Makes the folder in which answers, records and notes are kept."""
+def _asker(providers: Providers, store: Store, options: Options, in_flight: int) -> Asker:
+    masker = providers.masker
+    return Asker(
+        models=providers,
+        store=store,
+        policy=Policy.USE if options.cache else Policy.OFF,
+        emit=options.report or _ignore,
+        concurrency=in_flight,
+        is_watched=options.is_watched,
+        mask=masker.mask if masker.has_secrets else None,
+    )
+
+
+def _out(plan: Plan, config: Config, options: Options) -> Path:
+    """The folder of the outputs."""
+    return Path(options.out or (config.out / _folder_name(plan.name)))
+
+
+def _make_state(pipeline: Pipeline) -> None:
+    """Makes the folder in which answers, records and notes are kept, and notes what is sound."""
+    config = pipeline.config
     try:
         prepare(config.state)
     except OSError as error:
@@ -200,6 +207,8 @@ def _make_state(config: Config) -> None:
             f'"{config.state}" cannot be made: {error.strerror}; '
             "name another folder in FLOWRUN_STORE"
         ) from error
+    if pipeline.unnoted is not None:
+        pipeline.unnoted.keep([task.id for task in pipeline.plan.tasks])
 
 
 def constant_models(plan: Plan, overrides: Mapping[str, str]) -> list[str]:

@@ -51,14 +51,27 @@ class Folder:
         except UnicodeDecodeError as error:
             raise FolderError(f"{_shown(name)} is not UTF-8 text") from error
 
+    def require(self) -> None:
+        """Sees, without making anything, that files can be put there."""
+        above = (each for each in (self.root, *self.root.parents) if each.exists())
+        found = next(above, self.root)
+        if not found.is_dir():
+            raise FolderError(f"{_shown(str(found))} is a file, and no folder for outputs")
+        if not os.access(found, os.W_OK | os.X_OK):
+            raise FolderError(f"the folder {_shown(str(found))} may not be written")
+
     def write(self, name: str, data: bytes) -> Path:
         """Puts a file there, whole or not at all, with the folders it needs.
 
         What is there already is replaced: a link itself, not what it leads to.
         """
         relative = _relative(name)
-        with _reported(name):
+        try:
             self.root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise FolderError(
+                f"the folder {_shown(str(self.root))} cannot be made: {_cause(error)}"
+            ) from error
         parent = self._inside(name, self.root / relative.parent)
         with _reported(name), _opened(self._real_root(), parent, is_made=True) as folder:
             _write(relative.name, data, folder)

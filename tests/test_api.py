@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
+import json
 import stat
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from textwrap import dedent
@@ -19,9 +17,8 @@ from flowrun.errors import PipelineError, UsageError
 from flowrun.run.events import Event, StepFinished, StepStreamed
 from flowrun.run.execution import Execution
 from tests.support.endpoint import Server, endpoint
-from tests.support.replies import completion, echo, error, event, piece, png, sse, unary
+from tests.support.replies import error, png
 from tests.support.running import picture
-from tests.support.wire import Action, Seen
 
 KEY = "sk-canary-0123456789abcdef"
 HELLO = """
@@ -46,8 +43,8 @@ def written(text: str, name: str = "p.yaml") -> str:
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    """An endpoint that needs a key and tells it to everybody; flowrun.toml knows it."""
-    with endpoint(tells_the_key) as running:
+    """An endpoint that needs a key; flowrun.toml knows it."""
+    with endpoint() as running:
         configure(running)
         yield running
 
@@ -210,8 +207,6 @@ def test_keep_going_tries_every_item() -> None:
     ],
 )
 def test_outputs_stand_in_a_folder_of_the_pipelines_name(folder: Path, name: str, out: str) -> None:
-    import json
-
     written(f"name: {json.dumps(name)}\nsteps: {{a: {{value: 1}}}}\n"
             "outputs: {o: {file: o.txt, value: x}}")  # fmt: skip
     (path,) = execute("p.yaml").files["o"]

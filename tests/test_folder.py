@@ -207,8 +207,12 @@ def test_a_write_that_fails_leaves_nothing(folder: Folder) -> None:
 
 def test_a_root_that_is_a_file_is_reported(folder: Folder) -> None:
     file = Folder(folder.root / "prompts" / "a.md")
-    with pytest.raises(FolderError, match=r'^"b": '):
+    with pytest.raises(FolderError, match=r'^the folder ".*a\.md" cannot be made: file exists$'):
         file.write("b", b"")
+    with pytest.raises(FolderError, match=r'^".*a\.md" is a file, and no folder for outputs$'):
+        file.require()
+    with pytest.raises(FolderError, match=r'^".*a\.md" is a file, and no folder for outputs$'):
+        Folder(file.root / "inside").require()
     with pytest.raises(FolderError, match=r'^"b": '):
         file.read_bytes("b")
 
@@ -319,3 +323,17 @@ def test_every_name_is_safe_and_its_own(one: str, other: str) -> None:
     assert file_name(name) != name or name == one
     same = same_on_some_system(name) == same_on_some_system(file_name(other))
     assert same == (one == other)
+
+
+def test_a_folder_that_can_be_made_is_not_made_yet(folder: Folder) -> None:
+    new = Folder(folder.root / "new" / "inside")
+    new.require()
+    folder.require()
+    assert not (folder.root / "new").exists()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_that_may_not_be_written_is_reported(folder: Folder) -> None:
+    folder.root.chmod(0o555)
+    with pytest.raises(FolderError, match=r"^the folder .* may not be written$"):
+        folder.require()

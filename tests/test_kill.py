@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -324,3 +325,41 @@ def test_runs_at_one_time_leave_one_whole_result(undisturbed: Project, tmp_path:
         assert [end_of(each) for each in (one, two, three)] == [(0, "")] * 3
     assert project.outputs() == undisturbed.outputs()
     assert project.left_over() == []
+
+
+# The disk
+
+
+@pytest.mark.slow
+def test_an_end_at_any_touch_of_the_disk_costs_nothing_that_was_kept(tmp_path: Path) -> None:
+    with paced(0, 1) as quick:
+        ended_trials = subprocess.run(
+            [sys.executable, "-m", "tests.support.fused", tmp_path, quick.url],
+            cwd=Path(__file__).parent.parent,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert ended_trials.stderr == ""
+    *found, last = ended_trials.stdout.splitlines()
+    assert found == []
+    assert int(last.removeprefix("trials: ")) > 50
+
+
+@pytest.mark.skipif(shutil.which("prlimit") is None, reason="nothing else limits a file's size")
+def test_a_full_disk_ends_a_run_cleanly_and_a_later_run_goes_on(
+    requests: int, undisturbed: Project, tmp_path: Path
+) -> None:
+    project = Project(tmp_path / "project", undisturbed.endpoint).make()
+    command = [sys.executable, "-m", "flowrun.cli.main", "execute", "thirty.yaml", "-q"]
+    # As on a full disk, no file grows beyond so many bytes.
+    limited = ["prlimit", "--fsize=60000", "--", *command]
+    full = subprocess.run(limited, cwd=project.folder, capture_output=True, text=True, check=False)
+    assert full.returncode == 1
+    assert "Traceback" not in full.stderr
+    assert "answers.sqlite3" in full.stderr
+    paid = len(project.endpoint.log())
+    assert CONCURRENCY < paid < requests
+    project.finish()
+    assert len(project.endpoint.log()) <= requests + CONCURRENCY
+    assert project.outputs() == undisturbed.outputs()

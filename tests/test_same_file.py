@@ -30,7 +30,8 @@ schemas:
     type: object
     properties:
       country: {type: string, minLength: 4, maxLength: 20}
-      sights: {type: array, items: {type: string, minLength: 4, maxLength: 24}, minItems: 2, maxItems: 2}
+      sights:
+        {type: array, items: {type: string, minLength: 4, maxLength: 24}, minItems: 2, maxItems: 2}
     required: [country, sights]
     additionalProperties: false
 defaults: {model: fastest, temperature: 0, max_completion_tokens: 60}
@@ -43,6 +44,7 @@ steps:
     as: sight
     prompt: Say in a few words why to see {{ sight }} in {{ inputs.town }}.
     max_completion_tokens: 200
+    stop: ["."]
   card:
     model: image
     modalities: [image]
@@ -189,7 +191,7 @@ def test_the_embedded_engines_own_server_answers_unary_and_streamed(served: Plac
     unary = check(served, served.execute())
     streamed = served.execute("--stream")
     assert check(served, streamed)["outputs"]["facts"] == unary["outputs"]["facts"]
-    assert f"facts | {{" in streamed.err
+    assert "facts | {" in streamed.err
 
 
 @pytest.mark.local

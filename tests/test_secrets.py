@@ -71,27 +71,37 @@ outputs:
 """
 
 
-def spellings(key: str) -> list[bytes]:
-    import base64
-    import json
-    from urllib.parse import quote
+CONFIG = """
+[endpoints.mine]
+base_url = "{url}"
+key_env = "MINE_API_KEY"
+[models]
+recommended = "mine/echo"
+image = "mine/picture"
+"""
 
+
+def spellings(key: str) -> list[bytes]:
+    """The key as it may be written."""
     found = {key, base64.b64encode(key.encode()).decode(), quote(key, safe=""), json.dumps(key)}
     return [each.strip('"').encode() for each in found]
 
 
 @pytest.mark.parametrize("flags", [[], ["--stream"], ["--json"]], ids=["plain", "stream", "json"])
 def test_a_key_that_the_endpoint_tells_is_nowhere_to_be_found(
-    server: Server, folder: Path, flags: list[str]
+    tmp_path: Path, flags: list[str]
 ) -> None:
-    written(SPITE)
-    ended = subprocess.run(
-        [sys.executable, "-m", "flowrun.cli.main", "execute", "p.yaml", *flags],
-        env={**os.environ, "MINE_API_KEY": KEY, "FLOWRUN_DEBUG": "1"},
-        capture_output=True,
-        timeout=60,
-        check=False,
-    )
+    (tmp_path / "p.yaml").write_text(SPITE)
+    with endpoint(tells_the_key) as server:
+        (tmp_path / "flowrun.toml").write_text(CONFIG.format(url=server.url))
+        ended = subprocess.run(
+            [sys.executable, "-m", "flowrun.cli.main", "execute", "p.yaml", *flags],
+            cwd=tmp_path,
+            env={**os.environ, "MINE_API_KEY": KEY, "FLOWRUN_DEBUG": "1"},
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
     assert ended.returncode == 1, ended.stderr.decode()
     assert b"***" in ended.stderr + ended.stdout
     assert {each.headers["authorization"] for each in server.seen} == {f"Bearer {KEY}"}
@@ -99,12 +109,10 @@ def test_a_key_that_the_endpoint_tells_is_nowhere_to_be_found(
     everything = {
         "stdout": ended.stdout,
         "stderr": ended.stderr,
-        **{str(each): each.read_bytes() for each in folder.rglob("*") if each.is_file()},
+        **{str(each): each.read_bytes() for each in tmp_path.rglob("*") if each.is_file()},
     }
     assert any(name.endswith("text.txt") for name in everything)
     assert any(name.endswith(".jsonl") for name in everything)
     assert any("store" in name for name in everything)
     leaks = [name for name, data in everything.items() for each in spellings(KEY) if each in data]
     assert leaks == []
-
-

@@ -113,8 +113,12 @@ def execute(  # noqa: PLR0913 - one for each option
         show_diagnostics(pipeline.warnings)
     _fetch_weights(pipeline, options)
     result, code = asyncio.run(_run(pipeline, given, options, quiet=quiet))
+    is_terminal = sys.stdout.isatty()
+    shown = shown_outputs(result, as_json=as_json, is_terminal=is_terminal)
+    if shown and is_terminal and not quiet:
+        say("")  # sets the outputs off from what was said of the run
     try:
-        put(shown_outputs(result, as_json=as_json, is_terminal=sys.stdout.isatty()))
+        put(shown)
     finally:
         for line in last_words(result, keeps=options.cache, is_quiet=quiet):
             say(line)

@@ -56,11 +56,15 @@ def _run() -> int:
 
 def _interrupted() -> int:
     import signal
+    import warnings
 
     from flowrun.cli.streams import say
 
     # A second one, while threads come to their end, ends the process without a traceback.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    # What was interrupted while it was made complains when it is deleted.
+    sys.unraisablehook = lambda _: None
+    warnings.simplefilter("ignore")
     say("interrupted")
     return _INTERRUPTED
 

@@ -43,6 +43,7 @@ def models(endpoint: str | None, as_json: bool) -> None:
     put(table([[name, model] for name, model in presets.items()], ["name", "model"], columns()))
     rows = [[name, each["key"], each["models"]] for name, each in _endpoints(config).items()]
     put("\n" + table(rows, ["endpoint", "key", "models"], columns()))
+    put("\nflowrun models ENDPOINT asks one for its list\n")
 
 
 def _line(name: str) -> str:
@@ -64,7 +65,7 @@ def _endpoints(config: Config) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     for name, each in Providers(config, in_flight=1).router.endpoints.items():
         known = models_of(each, config)
-        listed = ", ".join(known or ()) or f"any; flowrun models {name} asks for the list"
+        listed = "any" if known is None else ", ".join(known)
         found[name] = {"key": key_state(each, os.environ), "models": listed}
     return found
 
@@ -74,8 +75,8 @@ def key_state(endpoint: Endpoint, environ: Mapping[str, str]) -> str:
     if endpoint.key_env is None:
         return "needs none"
     if missing_key(endpoint, environ) is None:
-        return f"{endpoint.key_env} is set"
-    return f"{endpoint.key_env} is not set"
+        return f"{endpoint.key_env}: set"
+    return f"{endpoint.key_env}: not set"
 
 
 async def _listed(config: Config, name: str) -> list[str]:

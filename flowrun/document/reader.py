@@ -131,10 +131,9 @@ class Reader:
             if (system := merged.get("system")) is not None:
                 turns += self._turn("system", system_path, system)
             turns += self._turn("user", (*path, "prompt"), step["prompt"])
-        for index, message in enumerate(_list(messages)):
-            if isinstance(message, Mapping):
-                place: Path = (*path, "messages", index, "content")
-                turns += self._turn(cast(Role, message["role"]), place, message["content"])
+        for index, message in enumerate(cast("Sequence[Data]", _list(messages))):
+            place: Path = (*path, "messages", index, "content")
+            turns += self._turn(cast(Role, message["role"]), place, message["content"])
         return tuple(turns), None
 
     def _turn(self, role: Role, path: Path, content: JsonValue) -> list[Turn]:
@@ -142,9 +141,7 @@ class Reader:
             slot = self.slots.text(path, content)
             return [Turn(role, (Piece("text", slot),) if slot else ())]
         pieces: list[Piece] = []
-        for index, part in enumerate(content):
-            if not isinstance(part, Mapping):
-                continue
+        for index, part in enumerate(cast("Sequence[Data]", content)):
             if part["type"] == "text":
                 place: Path = (*path, index, "text")
                 kind: Literal["text", "image"] = "text"

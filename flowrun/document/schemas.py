@@ -51,24 +51,22 @@ class Schemas:
 
     def wire(self, path: Path, source: Mapping[str, JsonValue]) -> ResponseFormat:
         """The wire's own object."""
-        match source.get("type"), source.get("json_schema"):
-            case "text", _:
-                return ResponseFormat()
-            case "json_object", _:
-                return ResponseFormat("json_object")
-            case "json_schema", Mapping() as inner:
-                schema = inner.get("schema")
-                if not isinstance(schema, Mapping):
-                    return ResponseFormat("json_schema", "", {})
-                is_sound = self.check((*path, "json_schema", "schema"), schema)
-                strict = inner.get("strict") is not False
-                name = str(inner.get("name"))
-                return ResponseFormat("json_schema", name, schema if is_sound else {}, strict)
-            case "json_schema", None:
-                message = '"response_format" has no "json_schema"'
-                mend = "write {type: json_schema, json_schema: {name: …, schema: …}}"
-                self._note(path, message, "missing-key", mend=mend)
-        return ResponseFormat("json_schema", "", {})
+        kind, inner = source["type"], source.get("json_schema")
+        if kind == "text":
+            return ResponseFormat()
+        if kind == "json_object":
+            return ResponseFormat("json_object")
+        if not isinstance(inner, Mapping):
+            message = '"response_format" has no "json_schema"'
+            mend = "write {type: json_schema, json_schema: {name: …, schema: …}}"
+            self._note(path, message, "missing-key", mend=mend)
+            return ResponseFormat("json_schema", "", {})
+        schema = inner["schema"]
+        assert isinstance(schema, Mapping)
+        if not self.check((*path, "json_schema", "schema"), schema):
+            schema = {}
+        strict = inner.get("strict") is not False
+        return ResponseFormat("json_schema", str(inner["name"]), schema, strict)
 
     def check(self, path: Path, schema: Mapping[str, JsonValue]) -> bool:
         """Whether this is a JSON Schema at all; notes why not."""
@@ -92,8 +90,7 @@ class Schemas:
         if "file" not in entry:
             return entry if self.check(path, entry) else {}
         path = (*path, "file")
-        if not isinstance(file := entry["file"], str):
-            return {}
+        file = str(entry["file"])
         text = self._slots.file(path, file)
         loaded = None if text is None else self._loaded(text, file)
         if loaded is None:
@@ -160,7 +157,9 @@ def _diagnostic(loaded: Loaded, path: Path, fault: SchemaFault) -> Diagnostic:
             mend = did_you_mean(str(value), _TYPES)
             why = "" if mend else f"types are {', '.join(_TYPES)}"
     elif fault.path:
-        message = f'"{fault.path[-1]}" is not as JSON Schema has it: {fault.problem}'
+        word = next(part for part in reversed(fault.path) if isinstance(part, str))
+        entry = f"entry {int(fault.path[-1]) + 1} of " if fault.path[-1] != word else ""
+        message = f'{entry}"{word}" is not as JSON Schema has it: {fault.problem}'
     length = len(value.partition("\n")[0]) if isinstance(value, str) else 1
     mark = loaded.mark(place)
     return loaded.diagnostic(mark, message, "bad-schema", why=why, mend=mend, length=length)
@@ -203,7 +202,8 @@ def _schemas_in(path: Path, schema: JsonValue) -> Iterator[tuple[Path, Mapping[s
 def _at(data: JsonValue, path: Path) -> JsonValue:
     for part in path:
         if isinstance(data, Mapping):
-            data = data.get(str(part))
-        elif isinstance(data, list) and isinstance(part, int) and part < len(data):
-            data = data[part]
+            data = data[str(part)]
+        else:
+            assert isinstance(data, list)
+            data = data[int(part)]
     return data

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import assert_never
 
 from flowrun.chat.messages import Role
 from flowrun.document.access import Subject, not_a_list
@@ -278,6 +279,8 @@ def _input_type(declared: Input) -> Type:
             return Anything()
         case "data":
             return from_schema(declared.schema)
+        case _:
+            assert_never(declared.kind)
 
 
 def _answer(ask: Ask) -> Type:
@@ -291,3 +294,5 @@ def _answer(ask: Ask) -> Type:
             return Object()
         case "json_schema":
             return from_schema(ask.response_format.schema)
+        case _:
+            assert_never(ask.response_format.kind)

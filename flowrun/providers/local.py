@@ -22,7 +22,7 @@ from flowrun.chat.capabilities import Capabilities
 from flowrun.chat.messages import ChatReply, ChatRequest, Delta, Message, Text, fold
 from flowrun.digest import JsonValue
 from flowrun.errors import ProviderError, Unavailable, Unsupported
-from flowrun.providers.bounded import bounded
+from flowrun.providers.bounded import bounded, longest
 from flowrun.providers.engine import Engine
 from flowrun.providers.openai import ChunkDecoder
 from flowrun.providers.weights import SMOLLM2, Progress, Weights, fetch
@@ -109,8 +109,8 @@ class Embedded:
             while (chunk := await chunks.get()) is not None:
                 for delta in _read(chunk, decoder):
                     said += delta.text
-                    if asked.schema is not None and delta.finish_reason == "stop":
-                        _require_json(said)
+                    if asked.schema is not None:
+                        _require_json(said, asked.schema, is_whole=delta.finish_reason == "stop")
                     yield delta
         finally:
             abandoned.set()
@@ -174,6 +174,9 @@ _SYSTEM = "You are a helpful assistant."
 _CHARACTERS_PER_TOKEN = 2.5
 """At least, in the languages that this model writes; a JSON reply must fit by this measure."""
 
+_MARGIN = 32
+"""Tokens beyond one for each character of the longest reply: more than it can ever take."""
+
 _TEXT_TOKENS = 1024
 """The longest reply in text, where a request names no other: a small model may not find an end."""
 
@@ -202,7 +205,7 @@ def _encode(request: ChatRequest) -> _Asked:
     tokens = min(most, window) if isinstance(most, int) else window
     schema = _finite(request, characters=int(max(64, tokens) * _CHARACTERS_PER_TOKEN))
     # A penalty on repeats would fall on quotes and braces.
-    body |= {"repeat_penalty": 1.0, "max_tokens": most or -1}
+    body |= {"repeat_penalty": 1.0, "max_tokens": most or longest(schema) + _MARGIN}
     return _Asked({**body, **options}, schema)
 
 
@@ -286,12 +289,23 @@ def _read(chunk: Mapping[str, JsonValue] | ProviderError, decoder: ChunkDecoder)
     raise ProviderError(f'"{MODEL}" gave no answer: {error.get("message")}')
 
 
-def _require_json(text: str) -> None:
-    """Raises: Unsupported if a reply is no JSON: then the engine did not take the grammar."""
-    try:
-        json.loads(text)
-    except ValueError:
+_STARTS = {"object": "{", "array": "[", "string": '"'}
+
+
+def _require_json(text: str, schema: Mapping[str, JsonValue], *, is_whole: bool) -> None:
+    """Raises: Unsupported if a reply is no JSON: then the engine did not take the grammar.
+
+    It says nothing of that, and would go on to the end of its window, so the start is looked at.
+    """
+    start = _STARTS.get(str(schema.get("type")), "")
+    is_sound = not start or text[:1] in ("", start)
+    if is_whole:
+        try:
+            json.loads(text)
+        except ValueError:
+            is_sound = False
+    if not is_sound:
         raise Unsupported(
-            f'"{MODEL}" cannot be held to this schema; simplify it (look-arounds in a pattern, '
-            "or bounds that contradict each other)"
-        ) from None
+            f'"{MODEL}" cannot be held to this schema; simplify it (look-arounds or counted '
+            "repeats in a pattern, or bounds that contradict each other)"
+        )

@@ -110,9 +110,14 @@ def _from_words(declared: Input, given: Given) -> object:
 def _typed(declared: Input, text: str) -> object:
     """Text for an input that is declared as another plain type is read as JSON."""
     kind = declared.schema.get("type")
-    if kind in ("integer", "number", "boolean", "array", "object", "null"):
+    if kind not in ("integer", "number", "boolean", "array", "object", "null"):
+        return text
+    try:
         return _json(declared.name, text)
-    return text
+    except UsageError as error:
+        example = {"array": """, such as '["a", "b"]'""", "object": """, such as '{"a": "b"}'"""}
+        wanted = f'must be of type "{kind}"{example.get(kind, "")}'
+        raise UsageError(f'input "{declared.name}" {wanted}, not "{text:.60}"') from error
 
 
 def _json(name: str, text: str) -> JsonValue:

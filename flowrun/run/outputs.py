@@ -47,8 +47,12 @@ class Outlet:
     def check(self, plan: Plan, inputs: Mapping[str, object]) -> None:
         """Refuses, before anything is run, paths that are known by now and cannot be written.
 
-        Raises: FolderError for one that leads out; UsageError for one that stands twice.
+        Raises: FolderError for one that leads out, or if there can be no folder for them;
+        UsageError for one that stands twice.
         """
+        asks_images = any(task.ask is not None and task.ask.wants_image for task in plan.tasks)
+        if asks_images or any(output.file is not None for output in plan.outputs):
+            self.folder.require()
         owners: dict[Path, str] = {}
         for output in plan.outputs:
             for name in _known_files(output, {"inputs": inputs}):

@@ -63,6 +63,7 @@ def test_an_unknown_option_is_none_of_the_commands() -> None:
 
 
 def test_no_command_has_no_name() -> None:
+    assert group.list_commands(CONTEXT) == list(COMMANDS)
     assert group.get_command(CONTEXT, "nothing") is None
 
 

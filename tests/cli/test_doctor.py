@@ -58,7 +58,7 @@ def test_what_is_configured_is_told(here: Path) -> None:
 def test_nothing_configured_is_told_too() -> None:
     found = told(flowrun("doctor", "--offline").out)
     assert found["configuration"] == "none: no flowrun.toml here or above"
-    assert found["openai"] == "OPENAI_API_KEY is not set      not asked"
+    assert found["openai"] == "OPENAI_API_KEY: not set      not asked"
 
 
 @pytest.mark.parametrize("is_there", [False, True])
@@ -109,7 +109,7 @@ def test_nobody_is_asked_offline() -> None:
     with endpoint(answers) as server:
         configure(server.url, "well")
         done = flowrun("doctor", "--offline", env={"MY_KEY": KEY})
-    assert told(done.out)["well"].endswith("MY_KEY is set                  not asked")
+    assert told(done.out)["well"].endswith("MY_KEY: set                  not asked")
     assert server.seen == []
 
 

@@ -49,7 +49,7 @@ def test_outputs_go_to_stdout_and_files_and_all_else_to_stderr(server: Server, h
     assert first == "words: 3 steps"
     assert sorted(line.split()[:2] for line in lines) == [
         *(["done", name] for name in ("each", "one", "other")),
-        ["wrote", str(here / "out" / "words" / "tea.md")],
+        ["wrote", "out/words/tea.md"],
     ]
     assert last.startswith("done: 3 of 3 steps in ")
     assert len(server.seen) == 5
@@ -362,3 +362,13 @@ def test_a_partial_run_is_done_and_says_so(server: Server) -> None:
     assert done.errors[-1] == "partial: a failure was ignored, as the file says"
     assert summary(flowrun("execute", "partial.yaml", "--json"))["partial"] is True
     assert len(server.seen) == 2
+
+
+@pytest.mark.parametrize("out", ["file", "file/inside"])
+def test_a_folder_that_cannot_be_is_refused_before_anything_is_paid_for(
+    out: str, server: Server, here: Path
+) -> None:
+    (here / "file").write_text("")
+    done = flowrun("execute", "words.yaml", "--out", out)
+    assert (done.code, done.out, server.seen) == (2, "", [])
+    assert done.err == 'flowrun: "file" is a file, and no folder for outputs\n'

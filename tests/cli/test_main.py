@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
@@ -86,12 +87,27 @@ def test_a_fault_is_raised_for_those_who_look_for_it() -> None:
 @pytest.mark.usefixtures("broken")
 @pytest.mark.parametrize("what", ["interrupt", "abort"])
 def test_an_interruption_is_130_in_one_word(what: str) -> None:
-    heard = signal.getsignal(signal.SIGINT)
+    heard, complaint = signal.getsignal(signal.SIGINT), sys.unraisablehook
     try:
-        done = flowrun("broken", what)
+        with warnings.catch_warnings():
+            done = flowrun("broken", what)
     finally:
         signal.signal(signal.SIGINT, heard)
+        sys.unraisablehook = complaint
     assert (done.code, done.out, done.err.strip()) == (130, "", "interrupted")
+
+
+def test_an_interruption_of_the_start_is_130_too() -> None:
+    write("click.py", "raise KeyboardInterrupt\n")  # `python -m` finds it first
+    done = process("--help", env={**os.environ, "PYTHONPATH": ""})
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "interrupted\n")
+
+
+@pytest.mark.usefixtures("broken")
+def test_what_cannot_be_written_is_1_and_said() -> None:
+    done = flowrun("broken", "full")
+    assert (done.code, done.out) == (1, "")
+    assert done.err == "flowrun: the output cannot be written: No space left on device\n"
 
 
 @pytest.mark.usefixtures("broken")

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from flowrun.document.infer import infer
+from flowrun.document.infer import infer, printed
 from flowrun.document.templates import parse, parse_expression
 from flowrun.document.types import String, describe
 from tests.document.typed_scope import FIELDS, IN_SECTION, SCOPE, faults
@@ -240,3 +240,33 @@ def test_a_hundred_steps_that_read_each_other_are_quick_to_check() -> None:
 )
 def test_deep_nesting_is_walked(source: str) -> None:
     assert len(faults(source)) <= 1
+
+
+def test_a_file_that_is_extended_prints_text() -> None:
+    tree = parse("{% extends 'a' %}", files={"a": "x"}.__getitem__).tree
+    assert infer(tree, SCOPE) == (String(), ())
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("{{ brief }}", ["brief"]),
+        ("a {{ brief.headline }} b {{ hero }}", ["brief.headline", "hero"]),
+        ("{% if what %}{{ hero }}{% else %}{{ word }}{% endif %}", ["hero", "word"]),
+        ("{% for s in brief.sections %}{{ s.title }}{% endfor %}", ["s.title"]),
+        ("{% with x = hero %}{{ x }}{% endwith %}", ["x"]),
+        ("{% block b %}{{ hero }}{% endblock %}", ["hero"]),
+        ("{% set x = hero %}{% set y %}{{ hero }}{% endset %}{{ y }}", ["y"]),
+        ("{% macro f(x) %}{{ x }}{% endmacro %}{{ f(hero) }}", [""]),
+        ("{% filter upper %}{{ word }}{% endfilter %}", []),
+        ("no expression", []),
+    ],
+)  # fmt: skip
+def test_what_is_printed_where_it_stands_is_listed(source: str, expected: list[str]) -> None:
+    found = printed(parse(source).tree, SCOPE)
+    assert [each.subject.path for each in found] == expected
+    assert all(
+        source[each.offset : each.offset + each.length] == each.subject.path
+        for each in found
+        if each.subject.path
+    )

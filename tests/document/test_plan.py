@@ -67,6 +67,10 @@ def test_sinks_are_the_steps_that_nobody_needs() -> None:
     assert plan(DIAMOND).sinks() == ("last", "alone")
 
 
+def test_what_several_need_is_taken_once() -> None:
+    assert names(plan(DIAMOND).select(["last", "left"])) == ["first", "left", "right", "last"]
+
+
 def test_a_selection_takes_what_is_needed_and_the_outputs_that_remain() -> None:
     chosen = plan(DIAMOND).select(["left"])
     assert names(chosen) == ["first", "left"]

@@ -129,6 +129,26 @@ def test_a_fault_at_the_root_is_told_at_the_schema() -> None:
     assert found.startswith('1:24: "$schema" is not as JSON Schema has it: ')
 
 
+def test_a_schema_that_is_too_large_is_told_at_its_beginning() -> None:
+    text = '{"enum": ["' + "x" * 1_000_001 + '"]}'
+    assert told(f"schemas: {{s: {{file: s.json}}}}\n{STEP}", {"s.json": text}) == [
+        "s.json:1:1: not a JSON Schema: it is larger than 1,000,000 characters [bad-schema]"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("schema", "message"),
+    [
+        ("{type: {a: b}}", '1:21: not a JSON Schema: {"a": "b"} fits no alternative: '),
+        ("{anyOf: [{}, {type: [string, 3]}]}", "1:43: 3 is no type of JSON Schema [bad-schema]"),
+        ("{required: [a, 3]}", '1:29: entry 2 of "required" is not as JSON Schema has it: 3 is'),
+    ],
+)
+def test_a_faulty_word_is_told_where_it_stands(schema: str, message: str) -> None:
+    (found,) = told(f"schemas: {{s: {schema}}}\nsteps: {{a: {{value: 1}}}}")
+    assert found.startswith(message)
+
+
 def test_words_that_json_schema_nearly_has_are_worth_a_warning() -> None:
     text = f"""
 schemas:

@@ -96,6 +96,11 @@ def test_templates_of_defaults_are_read_once() -> None:
     assert first is read.text(("defaults", "user"), "{{ y }}")
 
 
+def test_only_data_can_be_read() -> None:
+    with pytest.raises(TypeError, match="a file cannot hold a set"):
+        reader().tree(("a",), {1})  # type: ignore[arg-type] # what no file gives
+
+
 def test_the_mark_of_a_long_line_shows_no_page_of_text() -> None:
     read = reader(f"a: '{'word ' * 5_000}{{{{ x'")
     read.text(("a",), "word " * 5_000 + "{{ x")

@@ -2,10 +2,10 @@
 
 import pytest
 
+from flowrun.document.complaints import known_keys
 from flowrun.document.outline import without, without_free_keys
 from flowrun.document.source import load
 from flowrun.document.spec import Asking, Options, Step, editor_schema
-from flowrun.document.complaints import known_keys
 from flowrun.document.structure import flaws
 from flowrun.document.vocabulary import ASKING, KINDS, NOT_YET, ONLY_ASKING, OPTIONS
 
@@ -67,8 +67,7 @@ STEP = "steps:\n  a:\n    prompt: hi\n    "
         ),
         (
             "steps: {a: {messages: [{role: user, content: [{type: sound}]}]}}",
-            '1:47: entry 1 of "content" must have a "type" of "text" or "image_url" '
-            "[wrong-value]",
+            '1:47: entry 1 of "content" must have a "type" of "text" or "image_url" [wrong-value]',
         ),
         (
             "steps: {a: {messages: [{role: bob, content: x}]}}",

@@ -307,7 +307,7 @@ RIGHT = (
     '{messages: \'{{ [{"role": "user", "content": text}] }}\'}',
     "{messages: '{{ filed.t }}'}",
     *(shows(each) for each in ("{{ hero }}", "{{ text }}", "https://a.org/b", "http://{{ text }}")),
-    "{prompt: a, response_format: brief, samples: 2, expect: [last.title, 'last.parts is sequence']}",
+    "{prompt: a, response_format: brief, samples: 2, expect: [last.title, last.parts]}",
     "{foreach: [1], value: 1, expect: last == 1}".replace("[1]", "'[1]'"),
     "{value: '{{ run.text.model }} {{ run.text.usage.total_tokens + 1 }} {{ run.hero.cost }}'}",
     '{value: \'{{ run.text.status == "done" }} {{ run["text"].seconds * 2 }}\'}',

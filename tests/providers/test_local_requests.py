@@ -90,7 +90,8 @@ def test_an_option_that_it_does_not_take_is_refused(
 def test_a_schema_becomes_a_grammar_with_an_end() -> None:
     body = body_of(asked(schema=LABEL))
     assert body["grammar"] == "grammar of object"
-    assert (body["repeat_penalty"], body["max_tokens"]) == (1.0, -1)
+    assert body["repeat_penalty"] == 1.0
+    assert body["max_tokens"] == 49  # more than a token for each character of the longest reply
     assert "response_format" not in body
 
 
@@ -105,10 +106,24 @@ def test_a_schema_that_has_no_end_is_refused() -> None:
         sent(Scripted(), asked(schema={"$ref": "#"}))
 
 
-def test_a_grammar_that_the_engine_did_not_take_is_noticed() -> None:
-    engine = Scripted(chunk("Sure! Here"), chunk(finish="stop"))
-    with pytest.raises(Unsupported, match="cannot be held to this schema; simplify it"):
+REFUSED = "cannot be held to this schema; simplify it"
+
+
+def test_a_grammar_that_the_engine_did_not_take_is_noticed_at_once() -> None:
+    engine = Scripted(chunk("Sure"), *[chunk(" on and on")] * 1000)
+    with pytest.raises(Unsupported, match=REFUSED):
         sent(engine, asked(schema=LABEL))
+
+
+@pytest.mark.parametrize("text", ["{on", '{"label":'])
+def test_a_whole_reply_that_is_no_json_is_not_taken_for_one(text: str) -> None:
+    with pytest.raises(Unsupported, match=REFUSED):
+        sent(Scripted(chunk(text), chunk(finish="stop")), asked(schema=LABEL))
+
+
+def test_a_reply_that_is_no_object_may_begin_with_anything() -> None:
+    (reply,) = sent(Scripted(chunk("12"), chunk(finish="stop")), asked(schema={"type": "integer"}))
+    assert reply.text == "12"
 
 
 def test_a_cut_reply_is_returned_as_it_is() -> None:

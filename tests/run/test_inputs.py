@@ -122,7 +122,7 @@ def test_text_is_read_as_the_declared_type(declared: str, word: str, value: obje
 @pytest.mark.parametrize(
     ("declared", "word", "problem"),
     [
-        ("{x: {type: integer}}", "x=many", 'input "x" is not JSON: '),
+        ("{x: {type: integer}}", "x=many", 'input "x" must be of type "integer", not "many"'),
         ("{x: {}}", "x:={", 'input "x" is not JSON: '),
         ("{x: {}}", "x:=" + "[" * 100_000, 'input "x" is not JSON: '),
         ("{x: {}}", "x:=" + "[" * 102 + "]" * 102, 'input "x" nests lists or objects more than'),

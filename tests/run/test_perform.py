@@ -12,9 +12,10 @@ from flowrun.chat.messages import ChatRequest
 from flowrun.chat.usage import Usage
 from flowrun.errors import AccessDenied, ProviderError, StoreError, Unavailable, Unsupported
 from flowrun.providers.fake import Answer, Held
-from flowrun.run.events import StepFinished, StepRepaired, StepRetried, StepStarted, StepStreamed
+from flowrun.run.events import StepFinished, StepRetried, StepStarted, StepStreamed
 from flowrun.store.memory import MemoryStore
 from tests.support.running import Models, Stage, picture, price, reply, run, said
+
 
 def by_model(request: ChatRequest) -> Answer:
     """Says which model was asked; some are down, some refuse."""

@@ -9,8 +9,7 @@ import pytest
 from flowrun.chat.messages import ChatRequest
 from flowrun.errors import AccessDenied, Unavailable
 from flowrun.providers.fake import Answer, Held
-from flowrun.run.events import Event, StepExpanded, StepFinished, StepStarted
-from flowrun.run.execution import Execution
+from flowrun.run.events import StepExpanded, StepFinished, StepStarted
 from tests.support import virtual_time
 from tests.support.running import Models, Run, Stage, plan_of, run, said, until
 

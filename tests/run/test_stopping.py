@@ -6,9 +6,8 @@ import asyncio
 
 import pytest
 
-from flowrun.chat.messages import ChatRequest
 from flowrun.errors import AccessDenied
-from flowrun.providers.fake import Answer, Held
+from flowrun.providers.fake import Held
 from flowrun.run.events import Event, StepFinished, StepStarted
 from flowrun.run.execution import Execution
 from tests.support import virtual_time
