@@ -337,3 +337,50 @@ def test_a_folder_that_may_not_be_written_is_reported(folder: Folder) -> None:
     folder.root.chmod(0o555)
     with pytest.raises(FolderError, match=r"^the folder .* may not be written$"):
         folder.require()
+
+
+# Sweeping
+
+
+LEFT = ".flowrun-0123456789abcdef.tmp"
+
+
+def test_a_sweep_removes_what_was_left_half_written_beside_a_name(folder: Folder) -> None:
+    for name in (LEFT, f"prompts/{LEFT}", "prompts/mine.tmp", "prompts/.flowrun-1.tmp"):
+        (folder.root / name).write_bytes(b"half")
+    folder.sweep("prompts/a.md")
+    found = {str(each.relative_to(folder.root)) for each in folder.root.rglob("*")}
+    assert found == {LEFT, "prompts", "prompts/a.md", "prompts/mine.tmp", "prompts/.flowrun-1.tmp"}
+
+
+def test_a_sweep_never_leaves_the_folder(folder: Folder) -> None:
+    (folder.root.parent / LEFT).write_bytes(b"half")
+    with pytest.raises(FolderError):
+        folder.sweep("../x")
+    assert (folder.root.parent / LEFT).exists()
+
+
+@pytest.mark.parametrize("sweeps", [1, 3])
+def test_a_file_that_is_swept_while_it_is_written_is_written_again(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch, sweeps: int
+) -> None:
+    left, flush = [None] * sweeps, os.fsync
+
+    def swept(descriptor: int) -> None:
+        flush(descriptor)
+        if left:
+            left.pop()
+            folder.sweep("b")
+
+    monkeypatch.setattr(os, "fsync", swept)
+    folder.write("b", b"whole")
+    assert (folder.root / "b").read_bytes() == b"whole"
+    assert [each.name for each in folder.root.iterdir()] != [LEFT]
+
+
+def test_a_file_that_is_swept_again_and_again_is_given_up(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "fsync", lambda _: folder.sweep("b"))
+    with pytest.raises(FolderError, match='there is no file "b"'):
+        folder.write("b", b"whole")

@@ -49,3 +49,9 @@ def test_short_secrets_are_left_alone() -> None:
 
 def test_without_secrets_nothing_changes() -> None:
     assert Masker().mask("text") == "text"
+
+
+def test_a_masker_says_whether_there_is_anything_to_mask() -> None:
+    assert Masker(["a secret"]).has_secrets
+    assert not Masker(["short"]).has_secrets
+    assert not Masker().has_secrets

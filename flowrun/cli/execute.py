@@ -113,16 +113,21 @@ def execute(  # noqa: PLR0913 - one for each option
         show_diagnostics(pipeline.warnings)
     _fetch_weights(pipeline, options)
     result, code = asyncio.run(_run(pipeline, given, options, quiet=quiet))
+    _show(result, as_json=as_json, keeps=options.cache, is_quiet=quiet)
+    return code if code is not None else _exit_code(result)
+
+
+def _show(result: RunResult, *, as_json: bool, keeps: bool, is_quiet: bool) -> None:
+    """Gives the outputs, then says what went wrong, even if nobody takes the outputs."""
     is_terminal = sys.stdout.isatty()
     shown = shown_outputs(result, as_json=as_json, is_terminal=is_terminal)
-    if shown and is_terminal and not quiet:
+    if shown and is_terminal and not is_quiet:
         say("")  # sets the outputs off from what was said of the run
     try:
         put(shown)
     finally:
-        for line in last_words(result, keeps=options.cache, is_quiet=quiet):
+        for line in last_words(result, keeps=keeps, is_quiet=is_quiet):
             say(line)
-    return code if code is not None else _exit_code(result)
 
 
 def _exit_code(result: RunResult) -> ExitCode:

@@ -41,14 +41,19 @@ _LIMITS = (
 )
 
 
-def bounded(schema: Schema, *, characters: int) -> dict[str, JsonValue]:
+def bounded(
+    schema: Schema, *, characters: int, counts_patterns: bool = True
+) -> dict[str, JsonValue]:
     """A schema whose longest reply has at most `characters`, or as few as can be.
+
+    A grammar that counts the letters of a text with a pattern can grow beyond what an engine
+    takes; without `counts_patterns` such a text has no length, and no end but its pattern's.
 
     Raises: ValueError if it allows nothing, refers outside itself, or is too large to write out.
     """
     closed: _Closed = None
     for limits in _LIMITS:
-        tighter = _Bounds(schema, limits).closed(schema, ())
+        tighter = _Bounds(schema, limits, counts_patterns).closed(schema, ())
         if tighter is None:
             break
         closed = tighter
@@ -94,9 +99,10 @@ _FORMATS_WITHOUT_END = frozenset(("email", "hostname", "uri"))
 class _Bounds:
     """One way through a schema with one set of limits."""
 
-    def __init__(self, root: Schema, limits: _Limits) -> None:
+    def __init__(self, root: Schema, limits: _Limits, counts_patterns: bool) -> None:
         self._alternatives = Alternatives(root, nesting=limits.nesting)
         self._limits = limits
+        self._counts_patterns = counts_patterns
 
     def closed(self, schema: JsonValue, path: tuple[str, ...]) -> _Closed:
         """`schema` with an end; `path` holds the references that led to it."""
@@ -135,6 +141,8 @@ class _Bounds:
         found: dict[str, JsonValue] = {"type": "string"}
         if isinstance(pattern := schema.get("pattern"), str):
             found["pattern"] = pattern
+            if not self._counts_patterns:
+                return found
         elif (form := schema.get("format")) in _FORMATS_WITH_END:
             return {**found, "format": form}
         elif form in _FORMATS_WITHOUT_END:

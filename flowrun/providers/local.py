@@ -8,26 +8,24 @@ Embedded.send ── Embedded.stream ── _encode         what is asked, refus
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
 import threading
 from collections.abc import AsyncGenerator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import aclosing
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeAlias
 
 from flowrun.chat.capabilities import Capabilities
-from flowrun.chat.messages import ChatReply, ChatRequest, Delta, Message, Text, fold
-from flowrun.digest import JsonValue
+from flowrun.chat.messages import ChatReply, ChatRequest, Delta, fold
+from flowrun.digest import JsonValue, canonical
 from flowrun.errors import ProviderError, Unavailable, Unsupported
-from flowrun.providers.bounded import bounded, longest
 from flowrun.providers.engine import Engine
+from flowrun.providers.local_request import CONTEXT_TOKENS, MODEL, Asked, encode
 from flowrun.providers.openai import ChunkDecoder
 from flowrun.providers.weights import SMOLLM2, Progress, Weights, fetch
 
-MODEL = "smollm2-135m-instruct"
 CAPABILITIES = Capabilities(
     images_in=False, images_out=False, text_out=True, json_schema=True, json_object=False
 )
@@ -35,7 +33,6 @@ Load: TypeAlias = Callable[[Progress], Engine]
 """Makes the engine, fetching its weights if need be; blocks meanwhile and reports progress."""
 
 SLOTS = 2
-CONTEXT_TOKENS = 4096
 
 
 def missing() -> str | None:
@@ -85,6 +82,7 @@ class Embedded:
         self._engine: Engine | None = None
         self._failure: ProviderError | None = None
         self._closed = threading.Event()
+        self._refused: set[bytes] = set()
         self._threads = ThreadPoolExecutor(slots, thread_name_prefix="embedded")
 
     async def send(self, request: ChatRequest) -> ChatReply:
@@ -93,7 +91,24 @@ class Embedded:
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Delta, None]:
         """The reply in pieces, as they are generated."""
-        asked = _encode(request)
+        asked = encode(request)
+        for schema in asked.schemas or (None,):
+            if schema is not None and canonical(schema) in self._refused:
+                continue
+            try:
+                async with aclosing(self._attempt(asked, schema)) as deltas:
+                    async for delta in deltas:
+                        yield delta
+                return
+            except _GrammarRefused:
+                self._refused.add(canonical(schema))
+        raise Unsupported(
+            f'"{MODEL}" cannot be held to "{request.response_format.name}"; simplify the schema '
+            "(look-arounds or counted repeats in a pattern, or bounds that contradict each other)"
+        )
+
+    async def _attempt(self, asked: Asked, schema: _Schema | None) -> AsyncGenerator[Delta, None]:
+        """The reply under one schema. Raises: _GrammarRefused before anything was said."""
         chunks: asyncio.Queue[_Chunk] = asyncio.Queue()
         loop = asyncio.get_running_loop()
         abandoned = threading.Event()
@@ -103,14 +118,17 @@ class Embedded:
                 loop.call_soon_threadsafe(chunks.put_nowait, chunk)
             return abandoned.is_set() or self._closed.is_set()
 
-        self._threads.submit(self._generate, asked, deliver)
+        self._threads.submit(self._generate, asked, schema, deliver)
         decoder, said = ChunkDecoder(), ""
+        start = _STARTS.get(str(schema.get("type")), "") if schema else ""
         try:
             while (chunk := await chunks.get()) is not None:
                 for delta in _read(chunk, decoder):
+                    # The engine says nothing of a grammar that it did not take, and goes on to
+                    # the end of its window; the first letter gives it away.
+                    if start and not said and delta.text and not delta.text.startswith(start):
+                        raise _GrammarRefused
                     said += delta.text
-                    if asked.schema is not None:
-                        _require_json(said, asked.schema, is_whole=delta.finish_reason == "stop")
                     yield delta
         finally:
             abandoned.set()
@@ -121,13 +139,15 @@ class Embedded:
         await asyncio.to_thread(self._threads.shutdown)
         self._engine = None
 
-    def _generate(self, asked: _Asked, deliver: Callable[[_Chunk], bool]) -> None:
+    def _generate(
+        self, asked: Asked, schema: _Schema | None, deliver: Callable[[_Chunk], bool]
+    ) -> None:
         """Generates one reply, in a thread; ends with None, whatever happens."""
         try:
             engine = self._loaded()
             body = dict(asked.body)
-            if asked.schema is not None:
-                body["grammar"] = engine.grammar(asked.schema)
+            if schema is not None:
+                body["grammar"] = engine.grammar(schema)
             engine.chat(body, deliver)
         except ProviderError as error:
             deliver(error)
@@ -160,118 +180,12 @@ _Chunk: TypeAlias = Mapping[str, JsonValue] | ProviderError | None
 """A piece of a reply, why there is none, or its end."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """A request as the engine reads it; `schema` is finite, and becomes its grammar."""
-
-    body: Mapping[str, JsonValue]
-    schema: Mapping[str, JsonValue] | None
+_Schema: TypeAlias = Mapping[str, JsonValue]
+_STARTS = {"object": "{", "array": "[", "string": '"'}
 
 
-_SYSTEM = "You are a helpful assistant."
-"""Sent where a conversation has no system message: the model's own default answers worse."""
-
-_CHARACTERS_PER_TOKEN = 2.5
-"""At least, in the languages that this model writes; a JSON reply must fit by this measure."""
-
-_MARGIN = 32
-"""Tokens beyond one for each character of the longest reply: more than it can ever take."""
-
-_TEXT_TOKENS = 1024
-"""The longest reply in text, where a request names no other: a small model may not find an end."""
-
-
-def _encode(request: ChatRequest) -> _Asked:
-    """The request as the engine reads it. Raises: Unsupported for what this model cannot do."""
-    if request.model != MODEL:
-        raise Unsupported(f'the embedded provider has one model, "{MODEL}", not "{request.model}"')
-    if request.wants_image:
-        raise Unsupported(f'"{MODEL}" writes text only; for a picture use local/placeholder')
-    messages: list[JsonValue] = [_message(each) for each in request.messages]
-    if all(each.role != "system" for each in request.messages):
-        messages.insert(0, {"role": "system", "content": _SYSTEM})
-    options = _options(request)
-    most = options.pop("max_tokens", None)
-    body: dict[str, JsonValue] = {
-        "messages": messages,
-        "stream": True,
-        "stream_options": {"include_usage": True},
-        "temperature": 0,
-        "repeat_penalty": 1.1,
-    }
-    if request.response_format.kind == "text":
-        return _Asked({**body, "max_tokens": most or _TEXT_TOKENS, **options}, None)
-    window = CONTEXT_TOKENS - int(len(json.dumps(messages)) / _CHARACTERS_PER_TOKEN)
-    tokens = min(most, window) if isinstance(most, int) else window
-    schema = _finite(request, characters=int(max(64, tokens) * _CHARACTERS_PER_TOKEN))
-    # A penalty on repeats would fall on quotes and braces.
-    body |= {"repeat_penalty": 1.0, "max_tokens": most or longest(schema) + _MARGIN}
-    return _Asked({**body, **options}, schema)
-
-
-def _message(message: Message) -> dict[str, JsonValue]:
-    texts = [part.text for part in message.parts if isinstance(part, Text)]
-    if len(texts) < len(message.parts):
-        raise Unsupported(f'"{MODEL}" cannot see: it takes text only, and was sent a picture')
-    return {"role": message.role, "content": "".join(texts)}
-
-
-_NUMBERS = frozenset(
-    ("temperature", "top_p", "top_k", "seed", "frequency_penalty", "presence_penalty")
-) | {"repetition_penalty"}
-_COUNTS = frozenset(("max_completion_tokens", "max_tokens"))
-_FOR_OTHERS = frozenset(("metadata", "prompt_cache_key", "service_tier", "user"))
-"""They do not bear on the answer, and whoever runs a file offline need not take them out."""
-
-
-def _options(request: ChatRequest) -> dict[str, JsonValue]:
-    """The options under the engine's names. Raises: Unsupported for one that it does not take."""
-    given: dict[str, JsonValue] = {
-        name: value
-        for name, value in request.options.items()
-        if value is not None and name not in _FOR_OTHERS
-    }
-    _check_options(given)
-    older = given.pop("max_tokens", None)
-    most = given.pop("max_completion_tokens", older)
-    penalty = given.pop("repetition_penalty", None)
-    if most is not None:
-        given["max_tokens"] = most
-    if penalty is not None:
-        given["repeat_penalty"] = penalty
-    return given
-
-
-def _check_options(options: Mapping[str, JsonValue]) -> None:
-    for name, value in options.items():
-        if name in _NUMBERS:
-            is_right = isinstance(value, int | float) and not isinstance(value, bool)
-            wanted = "a number"
-        elif name in _COUNTS:
-            is_right = isinstance(value, int) and not isinstance(value, bool) and value > 0
-            wanted = "a whole number above 0"
-        elif name == "stop":
-            texts = value if isinstance(value, list) else [value]
-            is_right = all(isinstance(each, str) and each for each in texts)
-            wanted = "a text or a list of texts"
-        else:
-            known = ", ".join(sorted(_NUMBERS | _COUNTS | {"stop"}))
-            raise Unsupported(f'"{MODEL}" does not take the option "{name}"; it takes {known}')
-        if not is_right:
-            raise Unsupported(f'"{MODEL}" takes {wanted} for "{name}", not {json.dumps(value)}')
-
-
-def _finite(request: ChatRequest, *, characters: int) -> Mapping[str, JsonValue]:
-    wanted = request.response_format
-    if wanted.schema is None:
-        raise Unsupported(
-            f'"{MODEL}" writes JSON only to a schema; use a response_format of type '
-            "json_schema, or the name of an entry of schemas"
-        )
-    try:
-        return bounded(wanted.schema, characters=characters)
-    except ValueError as error:
-        raise Unsupported(f'"{MODEL}" cannot keep to "{wanted.name}": {error}') from error
+class _GrammarRefused(Exception):
+    """The engine did not take the grammar of a schema."""
 
 
 def _read(chunk: Mapping[str, JsonValue] | ProviderError, decoder: ChunkDecoder) -> list[Delta]:
@@ -287,25 +201,3 @@ def _read(chunk: Mapping[str, JsonValue] | ProviderError, decoder: ChunkDecoder)
             f"{error.get('n_ctx')}; shorten it, or cut the document with the filter chunk"
         )
     raise ProviderError(f'"{MODEL}" gave no answer: {error.get("message")}')
-
-
-_STARTS = {"object": "{", "array": "[", "string": '"'}
-
-
-def _require_json(text: str, schema: Mapping[str, JsonValue], *, is_whole: bool) -> None:
-    """Raises: Unsupported if a reply is no JSON: then the engine did not take the grammar.
-
-    It says nothing of that, and would go on to the end of its window, so the start is looked at.
-    """
-    start = _STARTS.get(str(schema.get("type")), "")
-    is_sound = not start or text[:1] in ("", start)
-    if is_whole:
-        try:
-            json.loads(text)
-        except ValueError:
-            is_sound = False
-    if not is_sound:
-        raise Unsupported(
-            f'"{MODEL}" cannot be held to this schema; simplify it (look-arounds or counted '
-            "repeats in a pattern, or bounds that contradict each other)"
-        )

@@ -115,9 +115,12 @@ def _read(number: int, parts: list[bytes]) -> None:
 
 
 def on_terminal(
-    *words: str, columns: int = 80, env: Mapping[str, str] | None = None
+    *words: str, columns: int = 80, env: Mapping[str, str] | None = None, is_for_both: bool = False
 ) -> tuple[int, str, Terminal]:
-    """Runs the command in this process with a terminal for its stderr; stdout is caught."""
+    """Runs the command in this process with a terminal for its stderr; stdout is caught.
+
+    `is_for_both` puts stdout on the terminal as well.
+    """
     with terminal(columns) as screen:
         around = {"CI": None, "TERM": "xterm", "NO_COLOR": None, **(env or {})}
         with (
@@ -126,6 +129,8 @@ def on_terminal(
         ):
             with open(screen.number, "w", encoding="utf-8", closefd=False) as stream:
                 patch.setattr(sys, "stderr", stream)
+                if is_for_both:
+                    patch.setattr(sys, "stdout", stream)
                 code = _ended(words)
             said = out.getvalue().decode()
     return code, said, screen

@@ -372,3 +372,16 @@ def test_a_folder_that_cannot_be_is_refused_before_anything_is_paid_for(
     done = flowrun("execute", "words.yaml", "--out", out)
     assert (done.code, done.out, server.seen) == (2, "", [])
     assert done.err == 'flowrun: "file" is a file, and no folder for outputs\n'
+
+
+@pytest.mark.usefixtures("server")
+def test_a_terminal_sees_the_outputs_apart_and_obeys_none_of_them() -> None:
+    write("sly.yaml", """
+        steps: {one: {model: mine/echo, prompt: "red {{ '\\x1b[31m' }}alert"}}
+        outputs: {one: "{{ one }}"}
+    """)  # fmt: skip
+    code, _, screen = on_terminal("execute", "sly.yaml", is_for_both=True)
+    assert code == 0
+    assert screen.text.endswith("\n\nred alert\n")
+    assert "\x1b[31malert" not in screen.raw
+    assert flowrun("execute", "sly.yaml", "-q").out == "red \x1b[31malert\n"

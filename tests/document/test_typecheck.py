@@ -5,57 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.document.checking import told
-
-FILES = {"brief.json": '{"type": "object", "properties": {"t": {}}, "required": ["t"]}'}
-HEAD = """\
-inputs:
-  word: {type: string, default: x}
-  count: {type: integer, default: 1}
-  rows: {type: array, items: {$ref: "#/$defs/row"}, default: [], $defs: {row: {type: object, \
-properties: {a: {type: string}}, required: [a], additionalProperties: false}}}
-  logo: {type: image}
-  doc: {type: file}
-schemas:
-  brief: &brief
-    type: object
-    properties:
-      title: {type: string}
-      parts: {type: array, items: {type: object, properties: {n: {type: number}}, required: [n], \
-additionalProperties: false}}
-    required: [title, parts]
-    additionalProperties: false
-  filed: {file: brief.json}
-steps:
-  text: {prompt: Write.}
-  brief: {prompt: Write., response_format: brief}
-  filed: {prompt: Write., response_format: filed}
-  wired:
-    prompt: Write.
-    response_format: {type: json_schema, json_schema: {name: w, schema: *brief}}
-  free: {prompt: Write., response_format: {type: json_object}}
-  hero: {prompt: Draw., modalities: [image], model: image}
-  many: {prompt: Write., samples: 2, response_format: brief}
-  each: {foreach: inputs.rows, prompt: Write., response_format: brief}
-  some: {foreach: inputs.rows, if: item.a, prompt: Write., response_format: brief}
-  both: {foreach: "[1]", samples: 2, prompt: Write., response_format: brief}
-  safe: {prompt: Write., on_error: ignore, response_format: brief}
-  data:
-    value: {a: 1, b: [x, "{{ brief.title }}"], c: {d: "{{ brief.parts }}"}, e: null, f: .5, g: true}
-  lone: {value: "{{ brief }}"}
-"""
-
-
-def faults(step: str) -> list[str]:
-    """What is wrong with a last step, or with what comes behind it, without the line."""
-    found = told(f"{HEAD}  last: {step}\n", FILES)
-    return [each.split(": ", 1)[1] for each in found]
-
-
-def shows(url: str) -> str:
-    """A step whose message shows the image there."""
-    part = f"{{type: image_url, image_url: {{url: '{url}'}}}}"
-    return f"{{messages: [{{role: user, content: [{part}]}}]}}"
-
+from tests.document.typed_file import faults, shows
 
 WRONG = {
     "input": ("{value: '{{ inputs.wrd }}'}", '"inputs" has no field "wrd" [unknown-field]'),
@@ -329,78 +279,6 @@ RIGHT = (
 
 @pytest.mark.parametrize("step", RIGHT)
 def test_what_is_right_is_not_doubted(step: str) -> None:
-    assert faults(step) == []
-
-
-MISPLACED = {
-    "system": ("{prompt: a, system: 'Look at {{ hero }}'}", 'step "hero" is an image'),
-    "system message": (
-        "{messages: [{role: system, content: '{{ inputs.logo }}'}]}",
-        '"inputs.logo" is an image',
-    ),
-    "text of a value": ("{value: 'a {{ hero }}'}", 'step "hero" is an image'),
-    "text deep in a value": ("{value: [{a: '{{ hero }}{{ 1 }}'}]}", 'step "hero" is an image'),
-    "loop in a value": (
-        "{value: '{% for one in [hero] %}{{ one }}{% endfor %}'}",
-        '"one" is an image',
-    ),
-    "branch of a value": (
-        "{value: '{% if text %}{{ hero }}{% else %}{{ text }}{% endif %}'}",
-        'step "hero" is an image',
-    ),
-    "choice in text": (
-        "{value: 'a {{ hero if text else inputs.logo }}'}",
-        "this value is an image",
-    ),
-    "list in text": ("{value: 'a {{ [hero, hero] }}'}", "this value is a list of images"),
-    "data in text": ("{value: 'a {{ {\"k\": hero} }}'}", "this value holds an image"),
-    "data in a prompt": ("{prompt: 'a {{ {\"k\": [hero]} }}'}", "this value holds an image"),
-    "option": ("{prompt: a, user: '{{ hero }}'}", 'step "hero" is an image'),
-    "number": ("{prompt: a, seed: '{{ hero }}'}", 'step "hero" is an image'),
-    "model": ("{prompt: a, model: '{{ hero }}'}", 'step "hero" is an image'),
-    "fallback": ("{prompt: a, fallback: ['{{ hero }}']}", 'step "hero" is an image'),
-    "image_config": (
-        "{prompt: a, modalities: [image], image_config: {like: '{{ hero }}'}}",
-        'step "hero" is an image',
-    ),
-    "address": (
-        shows("a{{ hero }}"),
-        'step "hero" is an image',
-    ),
-    "name of a file": (
-        "{value: 1}\noutputs: {o: {value: a, file: '{{ hero }}.png'}}",
-        'step "hero" is an image',
-    ),
-    "text of an output": ("{value: 1}\noutputs: {o: 'a {{ hero }}'}", 'step "hero" is an image'),
-    "item of a loop": (
-        "{foreach: '[hero, hero]', value: 'a {{ item }}'}",
-        '"item" is an image',
-    ),
-    "images through a step": (
-        "{value: {k: '{{ hero }}'}}\n  next: {value: 'a {{ last }} {{ last.k }}'}",
-        'step "last" holds an image',
-    ),
-}
-
-
-@pytest.mark.parametrize(("step", "fault"), MISPLACED.values(), ids=MISPLACED)
-def test_an_image_where_only_text_can_stand_is_told(step: str, fault: str) -> None:
-    assert f"{fault} [image-in-text]" in faults(step)
-
-
-UNSURE = (
-    "{value: 'a {{ hero.text }} {{ hero or text }} {{ filed.t }}'}",
-    "{value: 'a {{ data }} {{ brief }} {{ many }} {{ [] }} {{ {} }} {{ none }}'}",
-    "{value: '{% set x = hero %}{{ x.width }}'}",
-    "{value: '{% set x %}{{ text }}{% endset %}{{ x }}'}",
-    "{value: '{% macro f(x) %}{{ x }}{% endmacro %}{{ f(text) }}'}",
-    "{value: '{% filter upper %}{{ text }}{% endfilter %}'}",
-    "{foreach: '[hero, text]', value: 'a {{ item }}'}",
-)
-
-
-@pytest.mark.parametrize("step", UNSURE)
-def test_what_may_be_text_is_left_to_the_run(step: str) -> None:
     assert faults(step) == []
 
 

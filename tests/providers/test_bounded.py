@@ -206,6 +206,13 @@ def test_patterns_and_known_formats_are_kept() -> None:
     assert mail == {"type": "string", "format": "email", "minLength": 0, "maxLength": 80}
 
 
+def test_a_pattern_may_stand_without_its_lengths() -> None:
+    schema: dict[str, JsonValue] = {"type": "string", "pattern": "^a+$", "maxLength": 9}
+    closed = bounded(schema, characters=AMPLE, counts_patterns=False)
+    assert closed == {"type": "string", "pattern": "^a+$"}
+    assert longest(closed) == 42
+
+
 def test_nesting_has_an_end() -> None:
     shown = json.dumps(bounded(TREE, characters=AMPLE))
     assert shown.count('"name": {"type"') == 4

@@ -17,7 +17,8 @@ from flowrun.digest import JsonValue
 from flowrun.errors import ProviderError, Unsupported
 from flowrun.providers.engine import Engine
 from flowrun.providers.llama import Llama, threads
-from flowrun.providers.local import MODEL, Embedded
+from flowrun.providers.local import Embedded
+from flowrun.providers.local_request import MODEL
 from flowrun.providers.weights import SMOLLM2, fetch, models_folder
 
 pytestmark = pytest.mark.local
@@ -112,9 +113,17 @@ def test_json_without_bounds_ends_and_keeps_to_its_schema(
     jsonschema_rs.validate(schema, json.loads(reply.text))
 
 
+def test_a_grammar_that_is_too_much_gives_way_to_a_looser_one(engine: Llama) -> None:
+    sentence = "^I am sorry that (you|your|the)( [a-z']+){2,18}\\.$"
+    schema = {"type": "string", "pattern": sentence, "minLength": 30, "maxLength": 120}
+    request = asked("Write a polite answer: my parcel is lost.", schema)
+    reply = using(engine, lambda provider: provider.send(request))
+    assert reply.text.startswith('"I am sorry that ')
+
+
 def test_a_pattern_that_the_grammar_does_not_know_is_refused(engine: Llama) -> None:
     request = asked("Fill it in.", {"type": "string", "pattern": "^(?=a)b"}, max_tokens=40)
-    with pytest.raises(Unsupported, match="cannot be held to this schema"):
+    with pytest.raises(Unsupported, match="cannot be held to"):
         using(engine, lambda provider: provider.send(request))
 
 

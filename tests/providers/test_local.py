@@ -3,16 +3,20 @@ import hashlib
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from flowrun.chat.messages import ChatReply, Delta, fold
+from flowrun.digest import JsonValue
 from flowrun.errors import ProviderError, Unavailable, Unsupported
-from flowrun.providers.engine import Engine
-from flowrun.providers.local import MODEL, Embedded, loader, missing
+from flowrun.providers.engine import Engine, OnChunk
+from flowrun.providers.local import Embedded, loader, missing
+from flowrun.providers.local_request import MODEL
 from flowrun.providers.weights import Progress, Weights
-from tests.support.engine import Broken, Scripted, asked, chunk, sent
+from tests.support.engine import LABEL, Broken, Scripted, asked, chunk, sent
 
 
 def test_a_reply_has_text_usage_and_the_models_name() -> None:
@@ -47,6 +51,59 @@ def test_an_error_that_the_engine_raises_is_passed_on() -> None:
 def test_an_engine_that_stops_in_the_middle_cut_the_reply() -> None:
     with pytest.raises(Unavailable, match="ended before the reply was complete"):
         sent(Scripted(chunk("Hel")), asked())
+
+
+SURE = chunk("Sure! "), *[chunk("on and on ")] * 1000
+YES = chunk('{"label":"good"}'), chunk(finish="stop")
+WORD: dict[str, Any] = {
+    "type": "object",
+    "properties": {"label": {"type": "string", "pattern": "^good|bad$", "maxLength": 9}},
+}
+
+
+def test_a_grammar_that_the_engine_did_not_take_is_noticed_at_once() -> None:
+    with pytest.raises(Unsupported) as raised:
+        sent(Scripted(*SURE), asked(schema=LABEL))
+    assert str(raised.value) == (
+        '"smollm2-135m-instruct" cannot be held to "label"; simplify the schema (look-arounds or '
+        "counted repeats in a pattern, or bounds that contradict each other)"
+    )
+
+
+class Choosy(Scripted):
+    """Takes no grammar that counts letters, and says nothing of it."""
+
+    def chat(self, body: Mapping[str, JsonValue], on_chunk: OnChunk) -> None:
+        is_taken = "maxLength" not in str(body["grammar"])
+        self.chunks = YES if is_taken else SURE
+        super().chat(body, on_chunk)
+
+    def grammar(self, schema: Mapping[str, JsonValue]) -> str:
+        return str(schema)
+
+
+def test_a_looser_grammar_is_tried_when_the_first_is_not_taken() -> None:
+    engine = Choosy()
+    (reply,) = sent(engine, asked(schema=WORD), slots=1)
+    assert reply.text == '{"label":"good"}'
+    assert len(engine.bodies) == 2
+
+
+def test_a_grammar_that_was_not_taken_once_is_not_tried_again() -> None:
+    async def run() -> Choosy:
+        engine = Choosy()
+        provider = Embedded(lambda progress: engine, slots=1)
+        for _ in range(3):
+            await provider.send(asked(schema=WORD))
+        await provider.aclose()
+        return engine
+
+    assert len(asyncio.run(run()).bodies) == 4
+
+
+def test_a_reply_that_is_no_object_may_begin_with_anything() -> None:
+    (reply,) = sent(Scripted(chunk("12"), chunk(finish="stop")), asked(schema={"type": "integer"}))
+    assert reply.text == "12"
 
 
 def test_no_more_replies_are_generated_at_once_than_there_are_slots() -> None:

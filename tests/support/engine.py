@@ -11,7 +11,8 @@ from flowrun.chat.messages import ChatReply, ChatRequest, Message, ResponseForma
 from flowrun.digest import JsonValue
 from flowrun.errors import ProviderError
 from flowrun.providers.engine import Engine, OnChunk
-from flowrun.providers.local import MODEL, Embedded
+from flowrun.providers.local import Embedded
+from flowrun.providers.local_request import MODEL
 
 LABEL: dict[str, JsonValue] = {
     "type": "object",
