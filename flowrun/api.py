@@ -158,7 +158,10 @@ async def execute_async(
         plan = plan.select(options.select)
     _check_overrides(plan, options.models)
     values = bind(plan.inputs, inputs or {}, read_default=_reader(pipeline.folder))
-    outlet = Outlet(Folder(_out(plan, config, options)), options.report or _ignore)
+    folder = Folder(_out(plan, config, options))
+    if options.out is None:
+        folder.require_within(_base(config))
+    outlet = Outlet(folder, options.report or _ignore)
     outlet.check(plan, values)
     _make_state(pipeline)
     in_flight = options.concurrency or config.concurrency
@@ -188,8 +191,13 @@ def _asker(providers: Providers, store: Store, options: Options, in_flight: int)
         emit=options.report or _ignore,
         concurrency=in_flight,
         is_watched=options.is_watched,
-        mask=masker.mask if masker.has_secrets else None,
+        masker=masker if masker.has_secrets else None,
     )
+
+
+def _base(config: Config) -> Path:
+    """The project's own folder: that of flowrun.toml, or the current one."""
+    return Path.cwd() if config.path is None else config.path.parent
 
 
 def _out(plan: Plan, config: Config, options: Options) -> Path:
@@ -200,6 +208,7 @@ def _out(plan: Plan, config: Config, options: Options) -> Path:
 def _make_state(pipeline: Pipeline) -> None:
     """Makes the folder in which answers, records and notes are kept, and notes what is sound."""
     config = pipeline.config
+    Folder(config.state).require_within(_base(config))
     try:
         prepare(config.state)
     except OSError as error:

@@ -145,12 +145,21 @@ def read(text: str, path: Path) -> Config:
         prices={name: _price(each) for name, each in root.tables("prices", _BUCKETS)},
         fakes={name: _fake(each) for name, each in root.tables("fake", ("replies", "rules"))},
         concurrency=run.whole("concurrency", 1, _MOST_IN_FLIGHT) or CONCURRENCY,
-        out=path.parent / (run.text("out") or "out"),
-        state=path.parent / (run.text("store") or ".flowrun"),
+        out=path.parent / (_inner(run, "out") or "out"),
+        state=path.parent / (_inner(run, "store") or ".flowrun"),
     )
     if faults:
         raise UsageError("\n".join(f"{path}: {each}" for each in faults))
     return config
+
+
+def _inner(run: Table, name: str) -> str | None:
+    """A folder below the file's own: a project that was fetched may not choose another place."""
+    found = run.text(name)
+    if found is not None and (Path(found).is_absolute() or ".." in Path(found).parts):
+        variable = f"FLOWRUN_{name.upper()}"
+        run.fault(f'{name} "{found}" leads out of this folder', mend=f"set {variable} instead")
+    return found
 
 
 _ENDPOINT = (

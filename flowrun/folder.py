@@ -60,7 +60,7 @@ class Folder:
         if not os.access(found, os.W_OK | os.X_OK):
             raise FolderError(f"the folder {_shown(str(found))} may not be written")
 
-    def write(self, name: str, data: bytes) -> Path:
+    def write(self, name: str, data: bytes, *, mode: int = 0o666) -> Path:
         """Puts a file there, whole or not at all, with the folders it needs.
 
         What is there already is replaced: a link itself, not what it leads to.
@@ -74,7 +74,7 @@ class Folder:
             ) from error
         parent = self._inside(name, self.root / relative.parent)
         with _reported(name), _opened(self._real_root(), parent, is_made=True) as folder:
-            _write(relative.name, data, folder)
+            _write(relative.name, data, folder, mode)
         return parent / relative.name
 
     def sweep(self, name: str) -> None:
@@ -88,6 +88,15 @@ class Folder:
             for left in filter(_TEMPORARY.fullmatch, left_there):
                 with suppress(FileNotFoundError):
                     os.unlink(left, dir_fd=folder)
+
+    def require_within(self, base: Path) -> None:
+        """Sees that no link leads the folder itself out of `base`, if by its name it lies there."""
+        here, top = Path(os.path.abspath(self.root)), Path(os.path.abspath(base))  # noqa: PTH100
+        if here.is_relative_to(top) and not here.resolve().is_relative_to(top.resolve()):
+            raise FolderError(
+                f'the folder {_shown(str(self.root))} leads out of "{base}" by a link; '
+                "name where it leads to, if that is what you want"
+            )
 
     def _real_root(self) -> Path:
         return self.root.resolve()
@@ -141,6 +150,8 @@ _DIGESTED = re.compile(r"(?:^|-)[0-9a-f]{16}$")
 _DRIVE = re.compile(r"[A-Za-z]:")
 _TEMPORARY = re.compile(r"\.flowrun-[0-9a-f]{16}\.tmp")
 _ATTEMPTS = 4
+_MOST_PARTS = 32
+_LONGEST_PATH = 1024
 _READ = os.O_RDONLY | os.O_NONBLOCK
 _WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY
@@ -165,6 +176,9 @@ def problem_of(name: str) -> str:
         (_DRIVE.match(name), "it names a drive, and names start at the folder itself"),
         (".." in parts, 'it has "..", which leads out of the folder'),
         (parts[-1] in ("", "."), "it names a folder"),
+        (len(parts) > _MOST_PARTS, f"it has more than {_MOST_PARTS} parts"),
+        (len(name.encode(errors="replace")) > _LONGEST_PATH, "it is too long"),
+        (_TEMPORARY.fullmatch(parts[-1]), "such names are for files that are being written"),
     )
     return next((problem for is_so, problem in rules if is_so), "")
 
@@ -235,11 +249,11 @@ def _read(descriptor: int, limit_bytes: int, name: str) -> bytes:
     return data
 
 
-def _write(name: str, data: bytes, folder: int) -> None:
+def _write(name: str, data: bytes, folder: int, mode: int) -> None:
     """Writes beside the name first, so that the name never stands for half a file."""
     for attempt in range(_ATTEMPTS):
         try:
-            _publish(name, data, folder)
+            _publish(name, data, folder, mode)
             break
         except FileNotFoundError:
             # Somebody swept the folder meanwhile.
@@ -248,10 +262,10 @@ def _write(name: str, data: bytes, folder: int) -> None:
     os.fsync(folder)
 
 
-def _publish(name: str, data: bytes, folder: int) -> None:
+def _publish(name: str, data: bytes, folder: int, mode: int) -> None:
     beside = f".flowrun-{secrets.token_hex(8)}.tmp"
     try:
-        with os.fdopen(os.open(beside, _WRITE, 0o666, dir_fd=folder), "wb") as file:
+        with os.fdopen(os.open(beside, _WRITE, mode, dir_fd=folder), "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

@@ -11,12 +11,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flowrun.digest import digest
-from flowrun.errors import Diagnostic, FlowrunError
+from flowrun.errors import Diagnostic
+from flowrun.folder import Folder, FolderError
 
 if TYPE_CHECKING:
     from flowrun.document.edges import Edge
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from flowrun.document.source import Loaded
     from flowrun.document.task import Input, Output, Task
 
+_ABSENT = ""
 _VERSION = "checked/1"
 """Changes with the language and its checks, so that no old note speaks for a new rule."""
 
@@ -73,10 +76,13 @@ class KnownProofs:
     def order(
         self, steps: Sequence[str], edges: Iterable[Edge]
     ) -> tuple[Sequence[str], Sequence[Sequence[Edge]]]:
-        """The order found then; found anew if it is not of these steps."""
-        if set(self.ordered) != set(steps):
-            return FullProofs().order(steps, edges)
-        return self.ordered, ()
+        """The order found then; found anew if it is not one of these steps and edges."""
+        known = list(edges)
+        place = {step: index for index, step in enumerate(self.ordered)}
+        is_whole = len(place) == len(self.ordered) and place.keys() == set(steps)
+        if is_whole and all(place[each.source] < place[each.target] for each in known):
+            return self.ordered, ()
+        return FullProofs().order(steps, known)
 
     def types(
         self,
@@ -101,6 +107,8 @@ class Notes:
 
     def reading(self, name: str) -> str:
         """Reads a file and remembers what was in it."""
+        # A file that is not there counts too: its coming must be noticed.
+        self._read[name] = _ABSENT
         text = self.read_file(name)
         self._read[name] = _digest(text)
         return text
@@ -108,29 +116,29 @@ class Notes:
     def known(self) -> KnownProofs | None:
         """What is known of the text and the files it reads as they are now; None if nothing is."""
         try:
-            note = json.loads(self._path().read_bytes())
+            note = json.loads(Folder(self.state).read_bytes(self._name()))
             files: Mapping[str, str] = note["files"]
-            if all(_digest(self.read_file(name)) == files[name] for name in files):
+            if all(self._now(name) == files[name] for name in files):
                 return KnownProofs(tuple(map(str, note["order"])))
-        except (OSError, ValueError, LookupError, TypeError, RecursionError, FlowrunError):
+        except (OSError, ValueError, LookupError, TypeError, RecursionError, FolderError):
             return None  # no note, a damaged one, or a file that is gone: all is proved anew
         return None
 
     def keep(self, order: Sequence[str]) -> None:
         """Notes that the text is sound; the state folder must be there."""
-        path = self._path()
         note = json.dumps({"order": list(order), "files": self._read})
-        try:
-            path.parent.mkdir(mode=0o700, exist_ok=True)
-            part = path.with_suffix(".part")
-            part.touch(mode=0o600)
-            part.write_text(note, "utf-8")
-            part.replace(path)
-        except OSError:
-            return  # the next run proves it again
+        with suppress(OSError, FolderError):  # the next run proves it again
+            (self.state / "checked").mkdir(mode=0o700, exist_ok=True)
+            Folder(self.state).write(self._name(), note.encode(), mode=0o600)
 
-    def _path(self) -> Path:
-        return self.state / "checked" / digest(_VERSION, self.text)
+    def _now(self, name: str) -> str:
+        try:
+            return _digest(self.read_file(name))
+        except FolderError:
+            return _ABSENT
+
+    def _name(self) -> str:
+        return f"checked/{digest(_VERSION, self.text)}"
 
 
 def _digest(text: str) -> str:

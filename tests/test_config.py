@@ -36,7 +36,7 @@ cache_write = 0.3
 [run]
 concurrency = 4
 out = "results"
-store = "../kept"
+store = "kept"
 
 [fake.greeter]
 replies = ["Hello.", "Goodbye."]
@@ -84,7 +84,7 @@ def test_every_word_of_the_file_is_read() -> None:
         },
         concurrency=4,
         out=Path("/project/results"),
-        state=Path("/project/../kept"),
+        state=Path("/project/kept"),
     )
 
 
@@ -248,3 +248,15 @@ def test_a_variable_that_makes_no_sense(tmp_path: Path, said: str) -> None:
 
 def test_the_values_of_variables_are_not_kept(tmp_path: Path) -> None:
     assert "sk-canary" not in repr(load(tmp_path, {"OPENAI_API_KEY": "sk-canary"}))
+
+
+@pytest.mark.parametrize("name", ["out", "store"])
+@pytest.mark.parametrize("folder", ["/tmp/elsewhere", "../elsewhere", "a/../../b"])
+def test_a_file_may_not_choose_a_folder_that_leads_out(name: str, folder: str) -> None:
+    path = Path("/project/flowrun.toml")
+    with pytest.raises(UsageError) as caught:
+        read(f'[run]\n{name} = "{folder}"\n', path)
+    assert str(caught.value) == (
+        f'{path}: [run] {name} "{folder}" leads out of this folder: '
+        f"set FLOWRUN_{name.upper()} instead"
+    )

@@ -82,7 +82,9 @@ def _failed(error: Exception) -> int:
         say(f"{count} fault{'' if count == 1 else 's'}; nothing was sent")
         return error.exit_code
     if isinstance(error, FlowrunError):
-        say(f"flowrun: {error}")
+        from flowrun.reports.text import safe
+
+        say(f"flowrun: {safe(str(error))}")
         return error.exit_code
     if isinstance(error, OSError) and error.errno in _UNWRITABLE and error.filename is None:
         give_up_stdout()

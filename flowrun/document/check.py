@@ -136,7 +136,7 @@ def _read(
     schemas = Schemas(slots, section(data, "schemas"), section(whole, "schemas"))
     schemas.check_all()
     reader = Reader(slots, schemas, section(data, "defaults"))
-    partial = {flaw.path[1] for flaw in flaws if flaw.path and len(flaw.path) > 1}
+    partial = {flaw.path[1] for flaw in flaws if len(flaw.path) > 1 and flaw.path[0] == "steps"}
     return _Parts(
         [reader.input(name, spec) for name, spec in _entries(data, "inputs")],
         [

@@ -263,7 +263,7 @@ class OutputForm(Model):
 def _output_form(value: object) -> str:
     """Whether an output is the form with a value and a file, or plain data."""
     is_form = isinstance(value, dict) and (
-        "value" in value or (value and value.keys() <= {"file", "foreach", "as"})
+        "value" in value or "file" in value or (value and value.keys() <= {"foreach", "as"})
     )
     return "a form" if is_form else "plain data"
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Self, assert_never
 from flowrun.chat.capabilities import Capabilities
 from flowrun.chat.usage import Price
 from flowrun.config import Config
-from flowrun.digest import JsonValue
+from flowrun.digest import JsonValue, digest
 from flowrun.errors import UsageError, did_you_mean
 from flowrun.masking import Masker
 from flowrun.providers.base import Endpoint, Provider
@@ -94,6 +94,10 @@ class Router:
             mend = did_you_mean(model, known) or f"it has {_listed(known)}"
             raise UsageError(f'"{label}" is not there: {mend}')
         capabilities = endpoint.capabilities if known is None else known[model]
+        if (script := self._config.fakes.get(model)) and endpoint.dialect == "fake":
+            # What a script says is part of what an answer is kept under.
+            said = digest("script/1", [list(script.replies), [list(rule) for rule in script.rules]])
+            endpoint = replace(endpoint, base_url=f"script:{said}")
         return Resolved(endpoint, model, capabilities, price_of(label, endpoint, self._config))
 
     def _followed(self, name: str) -> str:
@@ -267,7 +271,7 @@ class Providers:
         }
         return HttpProvider(
             replace(endpoint, headers={**endpoint.headers, **named}),
-            OpenAIDialect(),
+            OpenAIDialect(self.masker.mask),
             self._clients[tls],
             key=key,
             masker=self.masker,

@@ -16,7 +16,7 @@ from flowrun.errors import StepError
 from flowrun.run.events import Status
 from flowrun.run.job import Job, Outcome
 
-MOST_ITEMS = 1_000_000
+MOST_ITEMS = 100_000
 """More items than any foreach may have."""
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 _PRIVATE = 0o700
+_ALL = b"*\n"
 
 
 def prepare(folder: Path) -> None:
@@ -14,10 +16,14 @@ def prepare(folder: Path) -> None:
     """
     folder.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
     ignore = folder / ".gitignore"
-    # An empty one is what a kill between its creation and its writing leaves.
-    if not ignore.exists() or ignore.stat().st_size == 0:
-        ignore.touch(mode=0o600)
-        ignore.write_bytes(b"*\n")
+    # A shorter one is what a kill before the end of its writing leaves; a link is not ours.
+    if ignore.is_symlink() or (ignore.exists() and ignore.stat().st_size >= len(_ALL)):
+        return
+    file = os.open(ignore, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    try:
+        os.write(file, _ALL)
+    finally:
+        os.close(file)
 
 
 def make_private(folder: Path) -> None:
