@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,6 +11,7 @@ import pytest
 
 from flowrun import api
 from flowrun.config import Config
+from flowrun.document.edges import Edge
 from flowrun.document.source import load
 from flowrun.errors import PipelineError
 from flowrun.folder import FolderError
@@ -158,3 +160,35 @@ def test_the_second_run_goes_without_what_proves(tmp_path: Path) -> None:
     first, second = (set(json.loads(each.stdout)) for each in runs)
     assert "pydantic" in first
     assert not costly & second
+
+
+def test_a_file_that_was_not_there_must_still_be_away(tmp_path: Path) -> None:
+    note = notes(tmp_path, files={})
+    with pytest.raises(FolderError):
+        note.reading("part.md")
+    note.keep(["a", "b"])
+    assert notes(tmp_path, files={}).known() == KnownProofs(("a", "b"))
+    assert notes(tmp_path).known() is None
+
+
+def test_a_pipe_in_a_notes_place_is_no_note(tmp_path: Path) -> None:
+    path = kept(tmp_path)
+    path.unlink()
+    os.mkfifo(path)
+    assert notes(tmp_path).known() is None
+
+
+def test_a_note_is_never_written_through_a_link(tmp_path: Path) -> None:
+    target = tmp_path / "precious"
+    target.write_text("mine")
+    path = kept(tmp_path)
+    path.unlink()
+    path.symlink_to(target)
+    kept(tmp_path)
+    assert target.read_text() == "mine"
+
+
+@pytest.mark.parametrize("order", [("a", "b", "a"), ("b", "a"), ("a",), ("a", "c")])
+def test_an_order_that_is_none_of_these_steps_is_found_anew(order: tuple[str, ...]) -> None:
+    edge = Edge("a", "b", True, ("steps", "b"))
+    assert KnownProofs(order).order(["b", "a"], [edge]) == (["a", "b"], [])

@@ -246,3 +246,10 @@ def test_nothing_costly_is_imported_to_resolve_a_name() -> None:
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout == "[]\n"
+
+
+def test_what_a_script_says_is_part_of_where_it_leads() -> None:
+    one = resolve("fake/clerk", configured('[fake.clerk]\nreplies = ["one"]\n'))
+    two = resolve("fake/clerk", configured('[fake.clerk]\nreplies = ["two"]\n'))
+    assert one.endpoint.base_url != two.endpoint.base_url
+    assert one.label == two.label == "fake/clerk"
