@@ -31,3 +31,17 @@ def digest(tag: str, value: JsonValue) -> str:
     ("request/1"), so that a new meaning never meets an old key.
     """
     return hashlib.sha256(tag.encode() + b"\0" + canonical(value)).hexdigest()
+
+
+MOST_VALUES = 500_000
+"""How many values foreign JSON may hold: as data each takes up to thirty times its text."""
+
+
+def is_crowded(text: str | bytes) -> bool:
+    """Whether JSON may hold more than `MOST_VALUES`, told without reading it.
+
+    Signs within texts count too; base64 has none of them.
+    """
+    if isinstance(text, str):
+        return text.count("[") + text.count("{") + text.count(",") > MOST_VALUES
+    return text.count(b"[") + text.count(b"{") + text.count(b",") > MOST_VALUES

@@ -10,6 +10,8 @@ from urllib.parse import quote, quote_plus
 
 MASK = "***"
 _SHORTEST = 6
+_SHORTEST_CUT = 8
+_ESCAPE = re.compile(r"\\(?:[\\/]|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U000[0-9a-fA-F]{5})")
 
 
 class Masker:
@@ -26,17 +28,71 @@ class Masker:
             for spelling in _spellings(secret)
         }
         # The longest first, so that no tail of a secret is left behind a shorter one.
-        ordered = sorted(spellings, key=lambda each: (-len(each), each))
-        self._pattern = re.compile("|".join(map(re.escape, ordered))) if ordered else None
+        self._spellings = sorted(spellings, key=lambda each: (-len(each), each))
+        self._pattern = re.compile("|".join(map(re.escape, self._spellings)) or r"(?!)")
+        self._firsts = frozenset(each[0] for each in self._spellings)
+        self._longest = len(self._spellings[0]) if self._spellings else 0
 
     @property
     def has_secrets(self) -> bool:
         """Whether there is anything to mask."""
-        return self._pattern is not None
+        return bool(self._spellings)
 
     def mask(self, text: str) -> str:
-        """The text without the secrets."""
-        return text if self._pattern is None else self._pattern.sub(MASK, text)
+        """The text without the secrets.
+
+        The first part of one, from 8 characters on, is masked where the text ends in it: there
+        it was cut. Escapes of JSON or YAML that hide a secret are undone, in the whole text.
+        """
+        if not self._spellings:
+            return text
+        masked = self._masked(text)
+        if "\\" in masked:
+            plain = _ESCAPE.sub(_unescaped, masked)
+            without = self._masked(plain)
+            if without != plain:
+                return without
+        return masked
+
+    def split(self, text: str) -> tuple[str, str]:
+        """The text without secrets as far as it is sure, and the end that more may turn into one.
+
+        What is masked stays the same whatever follows, and the end is shorter than a secret.
+        """
+        parts: list[str] = []
+        at = 0
+        sure = self._sure(text, 0)
+        for found in self._pattern.finditer(text):
+            if found.start() >= sure:
+                break
+            parts += (text[at : found.start()], MASK)
+            at = found.end()
+            if sure < at:
+                sure = self._sure(text, at)
+        return "".join((*parts, text[at:sure])), text[sure:]
+
+    def _masked(self, text: str) -> str:
+        sure, rest = self.split(text)
+        return sure + (MASK if len(rest) >= _SHORTEST_CUT else self._pattern.sub(MASK, rest))
+
+    def _sure(self, text: str, start: int) -> int:
+        """Where, from `start` on, the first secret begins that the text ends in a part of."""
+        for at in range(max(start, len(text) - self._longest + 1), len(text)):
+            if text[at] in self._firsts:
+                end = text[at:]
+                if any(each.startswith(end) and each != end for each in self._spellings):
+                    return at
+        return len(text)
+
+
+def _unescaped(escape: re.Match[str]) -> str:
+    """An escape as the shortest way in which JSON writes its character."""
+    said = escape[0]
+    if said == "\\/":
+        return "/"
+    if said == "\\\\" or 0xD800 <= (code := int(said[2:], 16)) < 0xE000:
+        return said
+    return json.dumps(chr(code), ensure_ascii=False)[1:-1]
 
 
 def _spellings(secret: str) -> set[str]:

@@ -31,6 +31,9 @@ def tells_the_key(seen: Seen) -> Iterator[Action]:
             yield error(401, text)
         case "json":
             yield unary(completion(seen, {"content": f'{{"key": "{key}"}}'}))
+        case "hidden":
+            hidden = "".join(f"\\u{ord(each):04x}" for each in key)
+            yield unary(completion(seen, {"content": f'{{"key": "{hidden}", "{hidden}": 1}}'}))
         case "broken":
             yield unary(completion(seen, {"content": f'{{"key": "{key}" oops'}))
         case "refusal":
@@ -57,6 +60,8 @@ steps:
   after: {prompt: "text {{ text }}"}
   json: {prompt: json, response_format: key}
   data: {value: {deep: ["{{ json.key }}"]}}
+  hidden: {prompt: hidden, response_format: key}
+  cut: {prompt: "error LONG"}
   error: {prompt: error}
   denied: {prompt: denied, model: mine/other, on_error: ignore}
   broken: {prompt: broken, response_format: key}
@@ -67,6 +72,7 @@ outputs:
   text: {file: text.txt, value: "{{ text }} {{ after }}"}
   data: {file: data.json, value: "{{ data }}"}
   shown: "{{ json }}"
+  hidden: "{{ hidden }}"
   image: "{{ image }}"
 """
 
@@ -83,7 +89,13 @@ image = "mine/picture"
 
 def spellings(key: str) -> list[bytes]:
     """The key as it may be written."""
-    found = {key, base64.b64encode(key.encode()).decode(), quote(key, safe=""), json.dumps(key)}
+    found = {
+        key,
+        key[:12],
+        base64.b64encode(key.encode()).decode(),
+        quote(key, safe=""),
+        json.dumps(key),
+    }
     return [each.strip('"').encode() for each in found]
 
 
@@ -91,7 +103,8 @@ def spellings(key: str) -> list[bytes]:
 def test_a_key_that_the_endpoint_tells_is_nowhere_to_be_found(
     tmp_path: Path, flags: list[str]
 ) -> None:
-    (tmp_path / "p.yaml").write_text(SPITE)
+    # So long that the message is cut in the middle of the key.
+    (tmp_path / "p.yaml").write_text(SPITE.replace("LONG", "x" * 260))
     with endpoint(tells_the_key) as server:
         (tmp_path / "flowrun.toml").write_text(CONFIG.format(url=server.url))
         ended = subprocess.run(
@@ -105,7 +118,7 @@ def test_a_key_that_the_endpoint_tells_is_nowhere_to_be_found(
     assert ended.returncode == 1, ended.stderr.decode()
     assert b"***" in ended.stderr + ended.stdout
     assert {each.headers["authorization"] for each in server.seen} == {f"Bearer {KEY}"}
-    assert len(server.seen) == 9
+    assert len(server.seen) == 11
     everything = {
         "stdout": ended.stdout,
         "stderr": ended.stderr,

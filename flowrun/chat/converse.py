@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from typing import Generic, Protocol, TypeVar
 
 from flowrun.chat.messages import ChatReply, ChatRequest, Delta, Message, Text, fold
 from flowrun.errors import ReplyError
+from flowrun.masking import Masker
 
 T = TypeVar("T")
 
@@ -29,14 +29,14 @@ class Answers(Protocol):
 class Watch:
     """What a conversation tells while it goes on; whatever is None is not told.
 
-    `on_text` asks for a streamed reply. `mask` takes secrets out of whatever a model says,
+    `on_text` asks for a streamed reply. `masker` takes secrets out of whatever a model says,
     before anybody sees it.
     """
 
     on_reply: Callable[[ChatReply], None]
     on_repair: Callable[[str, int], None]
     on_text: Callable[[str], None] | None = None
-    mask: Callable[[str], str] | None = None
+    masker: Masker | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +83,8 @@ async def _reply(provider: Answers, request: ChatRequest, watch: Watch) -> ChatR
     if watch.on_text is None:
         reply = await provider.send(request)
     else:
-        reply = await _streamed(provider.stream(request), _Spoken(watch.on_text, watch.mask))
-    reply = reply if watch.mask is None else _masked(reply, watch.mask)
+        reply = await _streamed(provider.stream(request), _Spoken(watch.on_text, watch.masker))
+    reply = reply if watch.masker is None else _masked(reply, watch.masker.mask)
     watch.on_reply(reply)
     return reply
 
@@ -113,35 +113,27 @@ def _masked(reply: ChatReply, mask: Callable[[str], str]) -> ChatReply:
     )
 
 
-_TAIL = re.compile(r"[!-~]*\Z")
-"""Where a secret may have begun: a run of characters that can stand in a header."""
-
-
 class _Spoken:
-    """Text passed on as it streams in; what may be the half of a secret waits for the rest."""
+    """Text passed on as it streams in; what may be a part of a secret waits for the rest."""
 
-    def __init__(self, say: Callable[[str], None], mask: Callable[[str], str] | None) -> None:
+    def __init__(self, say: Callable[[str], None], masker: Masker | None) -> None:
         self._say = say
-        self._mask = mask
+        self._masker = masker
         self._waiting = ""
 
     def hear(self, delta: Delta) -> None:
         """Takes in a piece."""
-        if self._mask is None:
-            if delta.text:
-                self._say(delta.text)
-            return
-        text = delta.text if delta.restart else self._waiting + delta.text
-        found = _TAIL.search(text)
-        end = len(text) if found is None else found.start()
-        self._waiting = text[end:]
-        if end:
-            self._say(self._mask(text[:end]))
+        text = delta.text
+        if self._masker is not None:
+            whole = text if delta.restart else self._waiting + text
+            text, self._waiting = self._masker.split(whole)
+        if text:
+            self._say(text)
 
     def end(self) -> None:
         """Passes on what waited."""
-        if self._mask is not None and self._waiting:
-            self._say(self._mask(self._waiting))
+        if self._masker is not None and self._waiting:
+            self._say(self._masker.mask(self._waiting))
 
 
 def _sent_back(request: ChatRequest, error: ReplyError) -> ChatRequest:

@@ -2,7 +2,8 @@
 
 The draft is the one that `$schema` names, 2020-12 without it. `format` is asserted, unknown
 formats are not. Nothing is ever fetched: a `$ref` leads into the schema itself or to a published
-draft. Patterns have a bound on backtracking; a pattern that exceeds it does not fit.
+draft. Patterns have a bound on backtracking; a pattern that exceeds it does not fit. So has the
+work of one check: a schema that multiplies without bound is refused.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, TypeAlias
 
+from flowrun.chat.schema_work import Work
 from flowrun.digest import JsonValue, canonical
 
 if TYPE_CHECKING:
@@ -24,6 +26,10 @@ Path: TypeAlias = tuple[str | int, ...]
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _LARGEST = 1_000_000
 _BACKTRACKS = 100_000
+_WIDEST = 100_000
+"""How often schemas may apply along one way into a value: more takes seconds and more."""
+_WIDEST_TOLD = 1_000
+_MOST_STEPS = 50_000
 _MOST_PROBLEMS = 5
 _MOST_FAULTS = 20
 _LONGEST_VALUE = 60
@@ -56,6 +62,7 @@ class Schema:
     """A schema ready for use."""
 
     _validator: Validator
+    _work: Work
 
     def problems(self, value: JsonValue) -> list[str]:
         """What is wrong with `value`, each in one line for people and models; [] if it fits.
@@ -63,13 +70,36 @@ class Schema:
         `value` is plain data as `json.loads` gives it. At most five are named.
         """
         try:
-            errors = self._validator.iter_errors(value)
+            if self._validator.is_valid(value):
+                return []
+            if not self._work.exceeds(value, _MOST_STEPS):
+                return self._each(value)
+            return [self._first(value)]
         except ValueError as error:
             return [f"it is not plain JSON: {error}"]
+
+    def _each(self, value: JsonValue) -> list[str]:
+        errors = self._validator.iter_errors(value)
         found = [_placed(each) for each in islice(errors, _MOST_PROBLEMS)]
         if next(errors, None) is not None:
             found.append("and more")
         return found
+
+    def _first(self, value: JsonValue) -> str:
+        """The first problem of a value that is too large to look for all of them.
+
+        Telling even one takes exponential time where alternatives lie within alternatives.
+        """
+        if self._work.is_recursive or self._work.spread > _WIDEST_TOLD:
+            return f"{_shown(value)} does not fit, and is nested too deeply to say where"
+        # Imported late, as below; compiling has loaded it by now.
+        from jsonschema_rs import ValidationError
+
+        try:
+            self._validator.validate(value)
+        except ValidationError as error:
+            return f"{_placed(error)}; it is too large to say more"
+        raise AssertionError("what does not fit has a problem")
 
 
 def compile_schema(schema: Mapping[str, JsonValue]) -> Schema:
@@ -103,7 +133,10 @@ def _compiled(text: str) -> Schema:
         raise InvalidSchema(_faults(schema, error)) from error
     except ValueError as error:
         raise _invalid("it is nested too deeply") from error
-    return Schema(validator)
+    work = Work(schema)
+    if work.spread > _WIDEST:
+        raise _invalid(f"its references multiply: more than {_WIDEST:,} schemas apply to one value")
+    return Schema(validator, work)
 
 
 def strictness(schema: Mapping[str, JsonValue]) -> list[SchemaFault]:

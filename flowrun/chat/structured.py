@@ -14,7 +14,7 @@ from typing import NoReturn, assert_never
 
 from flowrun.chat.messages import ChatReply, ResponseFormat
 from flowrun.chat.schema import compile_schema
-from flowrun.digest import JsonValue, canonical
+from flowrun.digest import MOST_VALUES, JsonValue, canonical, is_crowded
 from flowrun.errors import ReplyError
 
 __all__ = ["DEEPEST", "compile_schema", "judge", "parse", "read"]
@@ -81,6 +81,8 @@ def parse(text: str) -> JsonValue:
     that has no brackets. Anything else could be read in two ways. Raises: ValueError that says
     what is wrong and where.
     """
+    if is_crowded(text):
+        raise ValueError(f"it has more than {MOST_VALUES:,} values")
     try:
         value = _found(text)
     except _Fault as fault:

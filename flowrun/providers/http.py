@@ -170,7 +170,7 @@ class HttpProvider:
     async def _refusal(self, response: httpx2.Response, deadline: float) -> ProviderError:
         status = response.status_code
         if status < 400:
-            said = f"redirects to {_origin(response)}: redirects are not followed"
+            said = f"redirects to {self._origin(response)}: redirects are not followed"
             return self._with_name(ProviderError(said, status=status))
         body = b""
         # The status says what matters; that its explanation was lost does not.
@@ -261,7 +261,9 @@ class HttpProvider:
         try:
             yield
         except (httpx2.InvalidURL, httpx2.LocalProtocolError, httpx2.UnsupportedProtocol) as error:
-            raise self._with_name(ProviderError(f"cannot be asked: {brief(str(error))}")) from error
+            raise self._with_name(
+                ProviderError(f"cannot be asked: {self._words(error)}")
+            ) from error
         except (httpx2.HTTPError, OSError) as error:
             raise self._with_name(Unavailable(self._cause(error))) from error
 
@@ -275,11 +277,28 @@ class HttpProvider:
             case TimeoutError():
                 return f"did not finish its reply within {seconds(endpoint.total_timeout_s)}"
             case httpx2.DecodingError():
-                return f"sent a body that cannot be decompressed: {_words(error)}"
+                return f"sent a body that cannot be decompressed: {self._words(error)}"
             case httpx2.ConnectError():
-                return f"cannot be reached: {_words(error)}"
+                return f"cannot be reached: {self._words(error)}"
             case _:
-                return f"broke the connection: {_words(error)}"
+                return f"broke the connection: {self._words(error)}"
+
+    def _origin(self, response: httpx2.Response) -> str:
+        """Where a redirect leads; masked before it is read, for a host is told in lower case."""
+        try:
+            url = httpx2.URL(self._masker.mask(response.headers.get("location", "")))
+        except httpx2.InvalidURL:
+            return "an address that cannot be read"
+        return f"{url.scheme}://{url.netloc.decode('ascii')}" if url.host else "another path"
+
+    def _words(self, error: BaseException) -> str:
+        """What an exception says, or what caused it, or at least its kind."""
+        cause: BaseException | None = error
+        while cause is not None:
+            if said := brief(str(cause), mask=self._masker.mask):
+                return said
+            cause = cause.__cause__ or cause.__context__
+        return type(error).__name__
 
     def _too_large(self) -> ProviderError:
         return self._with_name(
@@ -315,21 +334,3 @@ async def _drain(chunks: AsyncGenerator[bytes, None]) -> None:
                 pass
     except (TimeoutError, ProviderError):
         return  # the reply is whole; the connection is closed instead of kept
-
-
-def _origin(response: httpx2.Response) -> str:
-    try:
-        url = httpx2.URL(response.headers.get("location", ""))
-    except httpx2.InvalidURL:
-        return "an address that cannot be read"
-    return f"{url.scheme}://{url.netloc.decode('ascii')}" if url.host else "another path"
-
-
-def _words(error: BaseException) -> str:
-    """What an exception says, or what caused it, or at least its kind."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if said := brief(str(cause)):
-            return said
-        cause = cause.__cause__ or cause.__context__
-    return type(error).__name__

@@ -13,7 +13,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import assert_never
 from urllib.parse import unquote_to_bytes
 
@@ -29,7 +29,7 @@ from flowrun.chat.messages import (
     Text,
     fold,
 )
-from flowrun.digest import JsonValue
+from flowrun.digest import MOST_VALUES, JsonValue, is_crowded
 from flowrun.errors import ProviderError, Unavailable, Unsupported
 from flowrun.providers.base import Wire
 from flowrun.providers.openai_errors import error_of_body, error_of_response
@@ -63,7 +63,13 @@ _FINISH: Mapping[str, FinishReason] = {
 
 
 class OpenAIDialect:
-    """Requests and replies of `/chat/completions`."""
+    """Requests and replies of `/chat/completions`.
+
+    `mask` takes secrets out of what an error tells of a reply, before that is cut.
+    """
+
+    def __init__(self, mask: Callable[[str], str] = str) -> None:
+        self._mask = mask
 
     def encode(self, request: ChatRequest, *, stream: bool) -> Wire:
         """The request as its body. Raises: Unsupported for an option that is not one."""
@@ -93,47 +99,54 @@ class OpenAIDialect:
             return self._decode_stream(body)
         data = _parsed(body)
         if data is None:
-            raise Unavailable(f"gave a reply that is not JSON: {brief_body(body, content_type)}")
-        decoder = ChunkDecoder()
+            said = brief_body(body, content_type, mask=self._mask)
+            raise Unavailable(f"gave a reply that is not JSON: {said}")
+        decoder = self.decoder()
         deltas = decoder.read(data, is_whole=True)
         if not decoder.has_choice:
-            raise Unavailable(f"gave a reply without an answer: {brief_body(body)}")
+            raise Unavailable(
+                f"gave a reply without an answer: {brief_body(body, mask=self._mask)}"
+            )
         return fold(deltas)
 
     def _decode_stream(self, body: bytes) -> ChatReply:
-        parser, decoder = EventParser(), ChunkDecoder()
+        parser, decoder = EventParser(), self.decoder()
         events = [*parser.feed(body), *parser.finish()]
         deltas = [delta for event in events for delta in decoder.feed(event)]
         return fold([*deltas, *decoder.finish()])
 
     def decoder(self) -> ChunkDecoder:
         """A reader for one stream."""
-        return ChunkDecoder()
+        return ChunkDecoder(self._mask)
 
     def error(
         self, status: int, headers: Mapping[str, str], body: bytes, *, now: float
     ) -> ProviderError:
         """The typed error of a failed response."""
-        return error_of_response(status, headers, body, now=now)
+        return error_of_response(status, headers, body, now=now, mask=self._mask)
 
     def models(self, body: bytes) -> list[Mapping[str, JsonValue]]:
         """The rows of a models list, OpenAI's or Gumloop's; each has at least `id`."""
+        _refuse_crowd(body)
         try:
             data = json.loads(body)
         except (ValueError, RecursionError):
-            raise Unavailable(f"gave no list of models: {brief_body(body)}") from None
+            raise Unavailable(
+                f"gave no list of models: {brief_body(body, mask=self._mask)}"
+            ) from None
         if isinstance(data, dict) and "model_groups" in data:
             return _grouped(data["model_groups"])
         rows = data.get("data") if isinstance(data, dict) else data
         if not isinstance(rows, list):
-            raise Unavailable(f"gave no list of models: {brief_body(body)}")
+            raise Unavailable(f"gave no list of models: {brief_body(body, mask=self._mask)}")
         return [row for row in rows if isinstance(row, dict) and isinstance(row.get("id"), str)]
 
 
 class ChunkDecoder:
-    """Reads the chunks of one reply, whole replies among them."""
+    """Reads the chunks of one reply, whole replies among them; `mask` as in OpenAIDialect."""
 
-    def __init__(self) -> None:
+    def __init__(self, mask: Callable[[str], str] = str) -> None:
+        self._mask = mask
         self.closed = False
         self.has_choice = False
         self._has_finish = False
@@ -155,7 +168,8 @@ class ChunkDecoder:
             return []
         chunk = _parsed(text)
         if chunk is None:
-            raise Unavailable(f"sent an event that is not JSON: {brief(text, limit=80)}")
+            said = brief(text, limit=80, mask=self._mask)
+            raise Unavailable(f"sent an event that is not JSON: {said}")
         return self.read(chunk, is_whole=False)
 
     def finish(self) -> list[Delta]:
@@ -168,7 +182,7 @@ class ChunkDecoder:
 
     def read(self, chunk: Mapping[str, object], *, is_whole: bool) -> list[Delta]:
         """What one object says; a whole reply ends even where it does not say why."""
-        if (error := error_of_body(chunk)) is not None:
+        if (error := error_of_body(chunk, mask=self._mask)) is not None:
             raise error
         usage = usage_of(chunk.get("usage"))
         model, identity = _text(chunk.get("model")), _text(chunk.get("id"))
@@ -198,7 +212,8 @@ class ChunkDecoder:
                 or content.reasoning
             ),
             images=tuple(
-                _image(each) for each in (*content.images, *_items(message.get("images")))
+                _image(each, self._mask)
+                for each in (*content.images, *_items(message.get("images")))
             ),
             finish_reason=reason,
             usage=delta.usage,
@@ -212,7 +227,8 @@ class ChunkDecoder:
             raise Unavailable("ended its reply with an error")
         known = _FINISH.get(reason.lower())
         if known is None:
-            raise ProviderError(f'ended its reply for an unknown reason: "{brief(reason)}"')
+            said = brief(reason, mask=self._mask)
+            raise ProviderError(f'ended its reply for an unknown reason: "{said}"')
         self._has_finish = True
         # Some say "stop" of a reply that calls tools; a cut one has cut calls, and stays cut.
         return "tool_calls" if known == "stop" and self._has_calls else known
@@ -285,13 +301,14 @@ def _part(part: Part) -> dict[str, JsonValue]:
             assert_never(never)
 
 
-def _image(item: object) -> Image:
+def _image(item: object, mask: Callable[[str], str]) -> Image:
     """The picture of one item of `images`. Raises: ProviderError if it is none."""
     held = item.get("image_url") if isinstance(item, Mapping) else None
     url = _text(held.get("url") if isinstance(held, Mapping) else held)
     head, comma, encoded = url.partition(",")
     if not (head.startswith("data:") and comma):
-        raise ProviderError(f'gave a picture that is no data URL: "{brief(url, limit=60)}"')
+        said = brief(url, limit=60, mask=mask)
+        raise ProviderError(f'gave a picture that is no data URL: "{said}"')
     try:
         if head.endswith(";base64"):
             data = base64.b64decode("".join(encoded.split()), validate=True)
@@ -315,12 +332,18 @@ def _grouped(groups: object) -> list[Mapping[str, JsonValue]]:
 
 
 def _parsed(text: str | bytes) -> Mapping[str, object] | None:
-    """The JSON object, None if it is none."""
+    """The JSON object, None if it is none. Raises: ProviderError for too many values."""
+    _refuse_crowd(text)
     try:
         data = json.loads(text)
     except (ValueError, RecursionError):
         return None
     return data if isinstance(data, dict) else None
+
+
+def _refuse_crowd(text: str | bytes) -> None:
+    if is_crowded(text):
+        raise ProviderError(f"sent JSON with more than {MOST_VALUES:,} values")
 
 
 def _without_halves(text: str) -> str:

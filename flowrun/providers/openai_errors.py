@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 
+from flowrun.digest import is_crowded
 from flowrun.errors import AccessDenied, ProviderError, Unavailable, Unsupported
 from flowrun.providers.wording import brief, brief_body
 
@@ -62,15 +63,21 @@ _STATUS_OF_WORD: Mapping[str, int] = {
 
 
 def error_of_response(
-    status: int, headers: Mapping[str, str], body: bytes, *, now: float
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    now: float,
+    mask: Callable[[str], str] = str,
 ) -> ProviderError:
     """The error of a response whose status says that it failed.
 
-    `headers` by lower-case name; `now` in seconds since the epoch.
+    `headers` by lower-case name; `now` in seconds since the epoch; `mask` takes secrets out of
+    what is told of the body.
     """
     content_type = headers.get("content-type", "")
-    reported, message = _read(body)
-    said = f"answered {status}: {message or brief_body(body, content_type)}"
+    reported, message = _read(body, mask)
+    said = f"answered {status}: {message or brief_body(body, content_type, mask=mask)}"
     words = _words(reported)
     again = headers.get("x-should-retry", "").strip().lower()
     if again == "false" and not _is_final(status, words):
@@ -81,12 +88,17 @@ def error_of_response(
     return _typed(said, status, reported, retry_after_s)
 
 
-def error_of_body(data: Mapping[str, object]) -> ProviderError | None:
-    """The error that a body or an event holds although its status was 200, if it holds one."""
+def error_of_body(
+    data: Mapping[str, object], *, mask: Callable[[str], str] = str
+) -> ProviderError | None:
+    """The error that a body or an event holds although its status was 200, if it holds one.
+
+    `mask` takes secrets out of what is told of it.
+    """
     reported = data.get("error")
     if not reported:
         return None
-    _, message = _reported(data)
+    _, message = _reported(data, mask)
     words = _words(reported)
     status = _status_of(reported, words)
     said = f"reported an error: {message or 'without a word'}"
@@ -149,8 +161,10 @@ def _words(reported: object) -> frozenset[str]:
     return frozenset(each.lower() for each in named if isinstance(each, str))
 
 
-def _read(body: bytes) -> tuple[object, str]:
+def _read(body: bytes, mask: Callable[[str], str]) -> tuple[object, str]:
     """The `error` of a body and its message; nothing where the body is not understood."""
+    if is_crowded(body):
+        return None, ""
     try:
         data = json.loads(body)
     except (ValueError, RecursionError):
@@ -158,27 +172,27 @@ def _read(body: bytes) -> tuple[object, str]:
     # Google's own endpoint puts the object into a list of one.
     if isinstance(data, list) and len(data) == 1:
         data = data[0]
-    return _reported(data) if isinstance(data, Mapping) else (None, "")
+    return _reported(data, mask) if isinstance(data, Mapping) else (None, "")
 
 
-def _reported(data: Mapping[str, object]) -> tuple[object, str]:
+def _reported(data: Mapping[str, object], mask: Callable[[str], str]) -> tuple[object, str]:
     """Reads the shapes in use: nested, flat, OAuth's, and FastAPI's `detail`."""
     error = data.get("error")
     if isinstance(error, Mapping):
-        return error, _message(error, "message", "code", "type")
-    beside = _message(data, "message", "error_description", "detail")
+        return error, _message(error, mask, "message", "code", "type")
+    beside = _message(data, mask, "message", "error_description", "detail")
     if isinstance(error, str):
-        return error, brief(f"{error}: {beside}" if beside else error)
+        return error, brief(f"{error}: {beside}" if beside else error, mask=mask)
     return error, beside
 
 
-def _message(data: Mapping[str, object], *names: str) -> str:
+def _message(data: Mapping[str, object], mask: Callable[[str], str], *names: str) -> str:
     for name in names:
         value = data.get(name)
         if isinstance(value, list | dict) and value:
-            return brief(json.dumps(value, ensure_ascii=False))
+            return brief(json.dumps(value, ensure_ascii=False), mask=mask)
         if value and isinstance(value, str | int):
-            return brief(str(value))
+            return brief(str(value), mask=mask)
     return ""
 
 

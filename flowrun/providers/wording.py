@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 LONGEST = 300
 
 
-def brief(text: str, *, limit: int = LONGEST) -> str:
+def brief(text: str, *, limit: int = LONGEST, mask: Callable[[str], str] = str) -> str:
     """The text with each run of blanks as one space, cut to `limit` characters.
 
     Whatever cannot be printed counts as blank: control and escape characters, and those
-    that turn the direction of writing.
+    that turn the direction of writing. `mask` takes secrets out before they could be cut.
     """
     # The slice comes first: of a body of megabytes only the beginning is looked at.
-    head = "".join(char if char.isprintable() else " " for char in text[: limit * 4])
+    masked = mask(text[: limit * 8])
+    head = "".join(char if char.isprintable() else " " for char in masked[: limit * 4])
     line = " ".join(head.split())
     return line if len(line) <= limit and len(text) <= limit * 4 else f"{line[:limit].rstrip()}…"
 
 
-def brief_body(body: bytes, content_type: str = "") -> str:
+def brief_body(body: bytes, content_type: str = "", *, mask: Callable[[str], str] = str) -> str:
     """What a body that was not understood begins with; a page is only named as one."""
     start = body[: LONGEST * 8].decode("utf-8", "replace").strip()
     if "html" in content_type.lower() or start[:15].lower().startswith(("<!doctype", "<html")):
         return "an HTML page"
-    return brief(start) or "an empty body"
+    return brief(start, mask=mask) or "an empty body"
 
 
 def seconds(duration_s: float) -> str:

@@ -37,11 +37,15 @@ def from_kept(
     images = _images(answer.get("images"), blob)
     if not isinstance(text, str) or finish is None or images is None:
         return None
+    try:
+        counted = Usage.from_json(usage) if isinstance(usage, Mapping) else None
+    except ArithmeticError:
+        return None
     return ChatReply(
         text=text,
         finish_reason=finish,
         model=str(answer.get("model", "")),
-        usage=Usage.from_json(usage) if isinstance(usage, Mapping) else None,
+        usage=counted,
         images=images,
         reasoning=str(answer.get("reasoning", "")),
         id=str(answer.get("id", "")),

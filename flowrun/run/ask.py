@@ -27,6 +27,7 @@ from flowrun.document.slots import Scope
 from flowrun.document.task import Ask, Task
 from flowrun.document.templates import TemplateError
 from flowrun.errors import AccessDenied, FlowrunError, ReplyError, Unavailable, Unsupported
+from flowrun.masking import Masker
 from flowrun.providers.router import Resolved
 from flowrun.run import request
 from flowrun.run.answers import from_kept, to_kept
@@ -93,7 +94,7 @@ class Found:
 class Asker:
     """Answers requests; one for a run. `concurrency` bounds the calls under way at once.
 
-    `is_watched` asks for streamed replies and tells their text. `mask` takes secrets out of
+    `is_watched` asks for streamed replies and tells their text. `masker` takes secrets out of
     what models say.
     """
 
@@ -103,7 +104,7 @@ class Asker:
     emit: Callable[[Event], None]
     concurrency: int
     is_watched: bool = False
-    mask: Callable[[str], str] | None = None
+    masker: Masker | None = None
     _is_stopped: bool = False
     _denied: dict[str, AccessDenied] = field(default_factory=dict)
     _under_way: dict[str, asyncio.Event] = field(default_factory=dict)
@@ -199,7 +200,7 @@ class Asker:
             on_reply=lambda reply: spent.add(reply, candidate.resolved),
             on_repair=lambda reason, attempt: self.emit(StepRepaired(step, item, reason, attempt)),
             on_text=on_text if self.is_watched else None,
-            mask=self.mask,
+            masker=self.masker,
         )
         provider = self.models.provider(candidate.resolved, retries=ask.retry, on_retry=on_retry)
         return await converse(

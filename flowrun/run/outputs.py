@@ -114,7 +114,7 @@ class _Delivery:
         self.delivered = Delivered()
         self._folder = folder
         self._emit = emit
-        self._written: dict[tuple[int, int], str] = {}
+        self._written: dict[tuple[int, int], tuple[str, Path]] = {}
         self._folders: dict[Path, str] = {}
 
     def give(
@@ -148,10 +148,12 @@ class _Delivery:
 
     def _write(self, output: str, name: str, data: bytes) -> None:
         before = _identity(self._folder.resolve(name).parent / PurePosixPath(name).name)
-        if before in self._written:
-            raise StepError(_twice(name, output, self._written[before]))
+        owner, written = self._written.get(before, ("", Path()))
+        # A file of ours that another run has replaced since has left its identity to others.
+        if owner and _identity(written) == before:
+            raise StepError(_twice(name, output, owner))
         path = self._folder.write(name, data)
-        self._written[_identity(path)] = output
+        self._written[_identity(path)] = output, path
         self._folders.setdefault(path.parent, name)
         self.delivered.files.setdefault(output, []).append(str(path))
         self._emit(OutputWritten(output, str(path), len(data)))

@@ -85,10 +85,9 @@ class SqliteStore:
         if row is None:
             return None
         text, checksum = row
-        if not isinstance(text, bytes) or _checksum(name, text) != checksum:
+        answer = _read(text) if _is_whole(name, text, checksum) else None
+        if answer is None:
             self._warnings(f'"{self._path}": a damaged answer was found, and is asked for again')
-            return None
-        answer: dict[str, JsonValue] = json.loads(text)
         return answer
 
     def put(
@@ -216,6 +215,19 @@ def _use_wal(connection: sqlite3.Connection, patience_s: float) -> None:
 def _code(error: sqlite3.DatabaseError) -> int:
     """The primary result code; 0 for what SQLite itself did not report."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def _is_whole(key: bytes, text: object, checksum: object) -> bool:
+    return isinstance(text, bytes) and _checksum(key, text) == checksum
+
+
+def _read(text: bytes) -> dict[str, JsonValue] | None:
+    """The JSON object, None if it is none: a checksum proves no more than who wrote it."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _checksum(key: bytes, text: bytes) -> bytes:

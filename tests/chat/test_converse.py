@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 
 import pytest
 from hypothesis import given
@@ -23,7 +23,7 @@ SECRET = "sk-0123456789abcdef"
 class Told:
     """What a conversation told."""
 
-    def __init__(self, *, streams: bool = False, mask: Callable[[str], str] | None = None) -> None:
+    def __init__(self, *, streams: bool = False, masker: Masker | None = None) -> None:
         self.replies: list[ChatReply] = []
         self.repairs: list[tuple[str, int]] = []
         self.texts: list[str] = []
@@ -31,7 +31,7 @@ class Told:
             self.replies.append,
             lambda problem, attempt: self.repairs.append((problem, attempt)),
             self.texts.append if streams else None,
-            mask,
+            masker,
         )
 
 
@@ -178,9 +178,9 @@ def test_a_stream_without_an_end_is_a_failure() -> None:
 # Secrets
 
 
-def streamed(pieces: Sequence[str], mask: Callable[[str], str] | None) -> tuple[str, list[str]]:
+def streamed(pieces: Sequence[str], masker: Masker | None) -> tuple[str, list[str]]:
     """The answer's text, and what was told of it as it came."""
-    told = Told(streams=True, mask=mask)
+    told = Told(streams=True, masker=masker)
     deltas = [*(Delta(text=each) for each in pieces), Delta(finish_reason="stop", model="m")]
     asked = converse(
         Pieces(deltas), REQUEST, read=lambda reply: reply.text, repairs=0, watch=told.watch
@@ -198,7 +198,7 @@ def test_a_secret_in_any_field_is_masked_before_anybody_sees_it() -> None:
         seen.append(reply)
         return reply.text
 
-    told = Told(mask=Masker([SECRET]).mask)
+    told = Told(masker=Masker([SECRET]))
     asked = converse(Fake([said]), REQUEST, read=read, repairs=0, watch=told.watch)
     answer = asyncio.run(asked)
     assert answer.reply == ChatReply(
@@ -208,11 +208,9 @@ def test_a_secret_in_any_field_is_masked_before_anybody_sees_it() -> None:
 
 
 def test_a_secret_in_pieces_is_masked_as_it_streams() -> None:
-    text, told = streamed(
-        ["the key is sk-01", "23456789", "abcdef, ", "yes"], Masker([SECRET]).mask
-    )
+    text, told = streamed(["the key is sk-01", "23456789", "abcdef, ", "yes"], Masker([SECRET]))
     assert text == "the key is ***, yes"
-    assert told == ["the key is ", "***, ", "yes"]
+    assert told == ["the key is ", "***, ", "ye", "s"]
 
 
 def test_without_secrets_text_is_told_piece_by_piece() -> None:
@@ -220,21 +218,42 @@ def test_without_secrets_text_is_told_piece_by_piece() -> None:
 
 
 def test_text_that_is_no_part_of_a_secret_does_not_wait() -> None:
-    _, told = streamed(["こ", "ん", "に", "\n"], Masker([SECRET]).mask)
+    _, told = streamed(["こ", "ん", "に", "\n"], Masker([SECRET]))
     assert told == ["こ", "ん", "に", "\n"]
 
 
 def test_a_stream_that_begins_again_forgets_what_waited() -> None:
-    told = Told(streams=True, mask=Masker([SECRET]).mask)
+    told = Told(streams=True, masker=Masker([SECRET]))
     deltas = [
-        Delta(text="one two"),
+        Delta(text="one two sk-"),
         Delta(restart=True),
         Delta(text="three"),
         Delta(finish_reason="stop", model="m"),
     ]
     asked = converse(Pieces(deltas), REQUEST, read=lambda r: r.text, repairs=0, watch=told.watch)
     assert asyncio.run(asked).value == "three"
-    assert told.texts == ["one ", "three"]
+    assert told.texts == ["one two ", "three"]
+
+
+def test_a_long_word_is_told_as_it_comes() -> None:
+    _, told = streamed(["x" * 40_000, "y" * 40_000], Masker([SECRET]))
+    assert told == ["x" * 40_000, "y" * 40_000]
+
+
+def test_a_secret_with_a_blank_is_masked_as_it_streams() -> None:
+    _, told = streamed(["a two wor", "ds and a", " key b"], Masker(["two words and a key"]))
+    assert told == ["a ", "*** b"]
+
+
+def test_no_more_waits_than_could_be_a_secret() -> None:
+    _, told = streamed(["sk-" * 1000, "!"], Masker([SECRET]))
+    assert told == ["sk-" * 999, "sk-!"]
+
+
+def test_a_secret_behind_escapes_reaches_no_reader() -> None:
+    hidden = "".join(f"\\u{ord(each):04x}" for each in SECRET)
+    text, _ = streamed(['{"k": "', hidden, '"}'], Masker([SECRET]))
+    assert text == '{"k": "***"}'
 
 
 @given(
@@ -248,7 +267,7 @@ def test_no_cut_lets_a_secret_through(before: str, after: str, cuts: list[int]) 
     for cut in cuts:
         pieces.append(whole[at : at + cut])
         at += cut
-    text, told = streamed([*pieces, whole[at:]], Masker([SECRET]).mask)
+    text, told = streamed([*pieces, whole[at:]], Masker([SECRET]))
     assert SECRET not in text
     assert SECRET not in "".join(told)
     assert "".join(told) == text

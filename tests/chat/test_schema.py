@@ -262,3 +262,57 @@ def test_strictness_names_every_property_where_nothing_is_required() -> None:
         'at /properties/a: "a" is not in required',
         'at /properties/b: "b" is not in required',
     ]
+
+
+def expressions() -> dict[str, JsonValue]:
+    def applied(operator: str) -> JsonValue:
+        return {
+            "type": "object",
+            "properties": {"arg": {"$ref": "#/$defs/node"}, "op": {"const": operator}},
+            "required": ["arg", "op"],
+        }
+
+    node: JsonValue = {"anyOf": [{"type": "integer"}, applied("neg"), applied("not")]}
+    return {"$defs": {"node": node}, "$ref": "#/$defs/node"}
+
+
+def nested(leaf: JsonValue, levels: int) -> JsonValue:
+    for _ in range(levels):
+        leaf = {"arg": leaf, "op": "not"}
+    return leaf
+
+
+@pytest.mark.parametrize("levels", [16, 150])
+def test_alternatives_within_alternatives_are_judged_without_exploding(levels: int) -> None:
+    schema = compile_schema(expressions())
+    assert schema.problems(nested(1, levels)) == []
+    [problem] = schema.problems(nested("leaf", levels))
+    assert problem.endswith(" does not fit, and is nested too deeply to say where")
+
+
+def test_alternatives_a_few_levels_deep_are_told() -> None:
+    [problem] = compile_schema(expressions()).problems(nested("leaf", 1))
+    assert 'at /arg: "leaf" is not valid under any' in problem
+
+
+def test_a_large_value_is_told_its_first_problem() -> None:
+    schema = compile_schema({"items": {"type": "string"}})
+    assert schema.problems([1] * 100_000) == [
+        'at /0: 1 is not of type "string"; it is too large to say more'
+    ]
+
+
+def chained(word: str, links: int) -> dict[str, JsonValue]:
+    defs: dict[str, JsonValue] = {
+        f"d{each}": {word: [{"$ref": f"#/$defs/d{each + 1}"}] * 2} for each in range(links)
+    }
+    return {"$defs": {**defs, f"d{links}": {"type": "integer"}}, "$ref": "#/$defs/d0"}
+
+
+@pytest.mark.parametrize("word", ["allOf", "anyOf", "oneOf"])
+def test_references_that_multiply_are_refused(word: str) -> None:
+    assert faults_of(chained(word, 28)) == (
+        "its references multiply: more than 100,000 schemas apply to one value"
+    )
+    [problem] = compile_schema(chained(word, 14)).problems("x")
+    assert problem == '"x" does not fit, and is nested too deeply to say where'

@@ -239,3 +239,8 @@ def test_any_text_is_read_or_refused_with_a_reason(text: str) -> None:
         assert str(error)  # noqa: PT017  # either outcome is right
     else:
         json.dumps(value, allow_nan=False).encode()
+
+
+def test_a_reply_of_too_many_values_is_refused_unread() -> None:
+    with pytest.raises(ReplyError, match="more than 500,000 values"):
+        read(reply("[" + "[]," * 300_000 + "[]]"), OBJECT)

@@ -257,3 +257,14 @@ def test_lists_of_models(body: object, rows: object) -> None:
 def test_what_is_no_list_of_models(body: bytes) -> None:
     with pytest.raises(Unavailable, match=r"^gave no list of models: "):
         DIALECT.models(body)
+
+
+CROWD = b'{"choices":[' + b"[]," * 300_000 + b"[]]}"
+
+
+@pytest.mark.parametrize("body", [CROWD, b"data: " + CROWD + b"\n\n"], ids=["whole", "stream"])
+def test_a_body_of_too_many_values_is_refused_unread(body: bytes) -> None:
+    with pytest.raises(ProviderError, match="more than 500,000 values"):
+        DIALECT.decode(body, content_type="application/json")
+    with pytest.raises(ProviderError, match="more than 500,000 values"):
+        DIALECT.models(body)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from flowrun.masking import Masker
 from flowrun.providers.wording import brief, brief_body, seconds
 
 
@@ -40,3 +41,12 @@ def test_a_body_is_told_by_its_beginning(body: bytes, content_type: str, said: s
 )
 def test_durations_as_people_say_them(duration_s: float, said: str) -> None:
     assert seconds(duration_s) == said
+
+
+@pytest.mark.parametrize("before", [0, 268, 290, 299, 1199, 2399, 5000])
+def test_a_secret_is_masked_before_it_could_be_cut(before: int) -> None:
+    mask = Masker(["sk-canary-0123456789"]).mask
+    text = "x" * before + "sk-canary-0123456789" * 200
+    for said in (brief(text, mask=mask), brief_body(text.encode(), mask=mask)):
+        assert "sk-canar" not in said
+        assert len(said) <= 301

@@ -59,6 +59,7 @@ def test_a_reply_whose_picture_is_no_picture_is_none() -> None:
         {"finish_reason": None},
         {"images": ["x"]},
         {"images": [{}]},
+        {"usage": {"cost_usd": "much"}},
     ],
 )
 def test_an_answer_of_another_form_is_none(change: Mapping[str, JsonValue]) -> None:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from flowrun.chat.messages import ChatRequest
 from flowrun.errors import FlowrunError, UsageError
 from flowrun.providers.fake import Answer
+from flowrun.run.events import Event, OutputWritten
 from tests.support.running import Models, Run, Stage, said
 
 
@@ -143,6 +144,23 @@ def test_a_file_is_never_overwritten_by_another_of_the_same_run(out: Path) -> No
     }
     assert files(out) == {"x.txt": b"one", "e/x": b"1\n", "e/z": b"2\n"}
     assert found.result.status == "failed"
+
+
+def test_a_file_that_another_run_replaced_since_is_no_longer_ours(out: Path) -> None:
+    def replaced(event: Event) -> None:
+        """Another run takes the first file's place, and the system gives its number away."""
+        if isinstance(event, OutputWritten) and event.name == "one":
+            (out / "a").rename(out / "b")
+            (out / "a").write_bytes(b"another")
+
+    found = Stage(out=out, listener=replaced).run("""
+    steps: {a: {value: [a, b]}}
+    outputs:
+      one: {file: "{{ a[0] }}", value: one}
+      two: {file: "{{ a[1] }}", value: two}
+    """)
+    assert found.result.faults == {}
+    assert files(out) == {"a": b"another", "b": b"two"}
 
 
 def test_a_link_to_a_file_of_the_run_is_replaced_and_the_file_is_not(out: Path) -> None:

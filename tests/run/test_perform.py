@@ -11,6 +11,7 @@ from flowrun.chat.capabilities import Capabilities
 from flowrun.chat.messages import ChatRequest
 from flowrun.chat.usage import Usage
 from flowrun.errors import AccessDenied, ProviderError, StoreError, Unavailable, Unsupported
+from flowrun.masking import Masker
 from flowrun.providers.fake import Answer, Held
 from flowrun.run.events import StepFinished, StepRetried, StepStarted, StepStreamed
 from flowrun.store.memory import MemoryStore
@@ -305,13 +306,10 @@ def test_an_unwatched_run_tells_no_text() -> None:
 
 
 def test_secrets_are_taken_out_of_what_a_model_says() -> None:
-    def mask(text: str) -> str:
-        return text.replace("sk-secret", "***")
-
     for is_watched in (False, True):
         stage = Stage(
             models=Models(lambda _: reply("a sk-secret b", reasoning="sk-secret", id="sk-secret")),
-            mask=mask,
+            masker=Masker(["sk-secret"]),
             is_watched=is_watched,
         )
         found = stage.run("steps: {a: {prompt: hi}}\noutputs: {a: '{{ a }}'}")

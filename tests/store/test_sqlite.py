@@ -254,3 +254,23 @@ def test_eight_processes_at_once_lose_nothing(tmp_path: Path) -> None:
             for me in map(str, range(8)):
                 assert store.get(f"{me} {number}") == {"me": me, "number": number}
     assert list((tmp_path / "blobs" / "tmp").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "text", [b"[]", b"5", b"{{", b"[" * 100_000, b"\xff", b"null"],
+    ids=["list", "number", "broken", "deep", "bytes", "null"],
+)  # fmt: skip
+def test_a_row_that_is_no_answer_is_a_miss_whatever_its_checksum(
+    text: bytes, tmp_path: Path
+) -> None:
+    warnings: list[str] = []
+    with closing(SqliteStore(tmp_path, warnings=warnings.append)) as store:
+        store.put("a", {"text": "one"})
+        with closing(sqlite3.connect(database(tmp_path))) as connection, connection:
+            row = (text, hashlib.sha256(b"a\0" + text).digest())
+            connection.execute("UPDATE answers SET answer = ?, checksum = ?", row)
+        assert store.get("a") is None
+        store.put("a", {"text": "two"})
+        assert store.get("a") == {"text": "two"}
+    assert len(warnings) == 1
+    assert "a damaged answer was found" in warnings[0]

@@ -13,6 +13,7 @@ import pytest
 
 from flowrun.chat.messages import ChatReply, ChatRequest, Message, Text, fold
 from flowrun.errors import ProviderError
+from flowrun.masking import Masker
 from flowrun.providers.base import Endpoint
 from flowrun.providers.http import HttpProvider
 from flowrun.providers.openai import OpenAIDialect
@@ -47,7 +48,13 @@ def mocked(
     async def main() -> T:
         async with httpx2.AsyncClient(transport=httpx2.MockTransport(handler)) as client:
             return await use(
-                HttpProvider(replace(ROW, **row), OpenAIDialect(), client, key=KEY, now=lambda: 0.0)
+                HttpProvider(
+                    replace(ROW, **row),
+                    OpenAIDialect(Masker([KEY]).mask),
+                    client,
+                    key=KEY,
+                    now=lambda: 0.0,
+                )
             )
 
     return asyncio.run(main())

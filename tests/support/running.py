@@ -19,6 +19,7 @@ from flowrun.document.plan import Plan
 from flowrun.document.source import load
 from flowrun.errors import UsageError
 from flowrun.folder import Folder
+from flowrun.masking import Masker
 from flowrun.proofs import FullProofs
 from flowrun.providers.base import Endpoint, Provider
 from flowrun.providers.fake import Answer, Fake
@@ -170,7 +171,7 @@ class Stage:
     keep_going: bool = False
     is_watched: bool = False
     overrides: Mapping[str, str] = field(default_factory=dict)
-    mask: Callable[[str], str] | None = None
+    masker: Masker | None = None
     on_start: Callable[[Execution], None] | None = None
     listener: Callable[[Event], None] | None = None
     events: list[Event] = field(default_factory=list)
@@ -200,7 +201,7 @@ class Stage:
             emit=emit,
             concurrency=self.concurrency,
             is_watched=self.is_watched,
-            mask=self.mask,
+            masker=self.masker,
         )
         outlet = Outlet(Folder(self.out), emit)
         outlet.check(plan, inputs)
