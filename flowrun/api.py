@@ -158,10 +158,7 @@ async def execute_async(
         plan = plan.select(options.select)
     _check_overrides(plan, options.models)
     values = bind(plan.inputs, inputs or {}, read_default=_reader(pipeline.folder))
-    folder = Folder(_out(plan, config, options))
-    if options.out is None:
-        folder.require_within(_base(config))
-    outlet = Outlet(folder, options.report or _ignore)
+    outlet = Outlet(_out(plan, config, options), options.report or _ignore)
     outlet.check(plan, values)
     _make_state(pipeline)
     in_flight = options.concurrency or config.concurrency
@@ -200,9 +197,13 @@ def _base(config: Config) -> Path:
     return Path.cwd() if config.path is None else config.path.parent
 
 
-def _out(plan: Plan, config: Config, options: Options) -> Path:
-    """The folder of the outputs."""
-    return Path(options.out or (config.out / _folder_name(plan.name)))
+def _out(plan: Plan, config: Config, options: Options) -> Folder:
+    """The folder of the outputs; one that nobody named must not lead out of the project."""
+    if options.out:
+        return Folder(Path(options.out))
+    folder = Folder(config.out / _folder_name(plan.name))
+    folder.require_within(_base(config))
+    return folder
 
 
 def _make_state(pipeline: Pipeline) -> None:
