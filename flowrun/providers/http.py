@@ -279,7 +279,7 @@ class HttpProvider:
             case httpx2.DecodingError():
                 return f"sent a body that cannot be decompressed: {self._words(error)}"
             case httpx2.ConnectError():
-                return f"cannot be reached: {self._words(error)}"
+                return f"cannot be reached at {endpoint.base_url}: {self._words(error)}"
             case _:
                 return f"broke the connection: {self._words(error)}"
 

@@ -131,7 +131,7 @@ def test_a_redirect_is_not_followed(use: Use, location: str, said: str) -> None:
     [
         (httpx2.ConnectTimeout("x"), Unavailable, "mine did not take a connection within 10 s"),
         (httpx2.ReadTimeout("x"), Unavailable, "mine sent nothing for 2 min"),
-        (httpx2.ConnectError("refused"), Unavailable, "mine cannot be reached: refused"),
+        (httpx2.ConnectError("refused"), Unavailable, "mine cannot be reached at https://llm.example.org/v1/: refused"),
         (httpx2.ReadError(f"got {KEY}"), Unavailable, "mine broke the connection: got ***"),
         (httpx2.RemoteProtocolError(""), Unavailable,
          "mine broke the connection: RemoteProtocolError"),
@@ -159,7 +159,7 @@ def test_the_cause_of_a_cause_is_told() -> None:
     def answer(_: httpx2.Request) -> httpx2.Response:
         raise httpx2.ConnectError("") from OSError("no route")
 
-    assert str(failure(answer)) == "mine cannot be reached: no route"
+    assert str(failure(answer)) == "mine cannot be reached at https://llm.example.org/v1/: no route"
 
 
 def test_an_address_that_is_none_cannot_be_asked() -> None:
