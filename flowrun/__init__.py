@@ -3,7 +3,7 @@
 import flowrun
 
 result = flowrun.execute("pipelines/product_page.yaml", {"product": "a bike lamp"})
-print(result.outputs["headlines"])
+print(result.outputs["brief"])
 """
 
 from __future__ import annotations

@@ -219,6 +219,9 @@ class Asker:
 
 def _candidate(ask: Ask, scope: Scope, resolved: Resolved, sample: int) -> Candidate:
     asked = request.build(ask, scope, resolved.model)
+    if sample and isinstance(seed := asked.options.get("seed"), int):
+        # With one seed for all, the samples would be one answer over and over.
+        asked = replace(asked, options={**asked.options, "seed": seed + sample})
     key = request.key(
         asked,
         endpoint=resolved.endpoint.name,

@@ -334,3 +334,9 @@ def test_a_finished_step_tells_its_key_model_usage_and_preview() -> None:
     )
     assert told.key is not None
     assert len(told.key) == 64
+
+
+def test_samples_of_one_seed_ask_with_the_seeds_that_follow() -> None:
+    stage = Stage()
+    stage.run("steps: {a: {prompt: hi, samples: 3, seed: 7}}")
+    assert sorted(str(each.options["seed"]) for each in stage.models.requests) == ["7", "8", "9"]
