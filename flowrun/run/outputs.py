@@ -83,10 +83,11 @@ class Outlet:
 
 @dataclass(frozen=True, slots=True)
 class _Given:
-    """An output's value, and the files that the file of the pipeline wants of it."""
+    """An output's value, and the files that the pipeline wants of it; `absent` says why none."""
 
     value: object
     files: Sequence[tuple[str, object]] = ()
+    absent: str = ""
 
 
 def _given(
@@ -99,8 +100,13 @@ def _given(
     value = values if output.loop else values[0]
     if output.file is None:
         return _Given(value)
-    names = [templates.text(output.file.template, each) for each in scopes]
-    return _Given(value, list(zip(names, values, strict=True)))
+    # Null is the value of what was skipped or ignored: no file, and none of a run before, is it.
+    files = [
+        (templates.text(output.file.template, each), found)
+        for each, found in zip(scopes, values, strict=True)
+        if found is not None
+    ]
+    return _Given(value, files, absent="" if files or not values else "its value is null")
 
 
 def _outcome(outcome: Outcome) -> _Given:
@@ -131,6 +137,9 @@ class _Delivery:
             return
         try:
             given = render()
+            if given.absent:
+                self.delivered.absent[name] = given.absent
+                return
             files = given.files or _pictures(name, given.value)
             if not files:
                 self._emit(OutputWritten(name, None, len(as_bytes(given.value))))

@@ -194,3 +194,25 @@ def test_no_names_whatever_write_outside_or_twice(names: list[str]) -> None:
 
 def _inside(folder: Path) -> list[Path]:
     return [each.relative_to(folder) for each in folder.rglob("*") if each.is_file()]
+
+
+def test_no_file_is_written_for_what_has_no_value() -> None:
+    stage = Stage()
+    found = stage.run(
+        """
+        steps: {a: {foreach: "[1, 2, 3]", if: item != 2, value: "{{ item }}"}}
+        outputs: {o: {foreach: a, value: "{{ item }}", file: "{{ loop.index }}.txt"}}
+        """
+    )
+    assert [Path(each).name for each in found.result.files["o"]] == ["1.txt", "3.txt"]
+
+
+def test_an_output_that_is_null_is_said_not_to_be_given() -> None:
+    stage = Stage()
+    found = stage.run(
+        """
+        steps: {a: {value: "{{ 1 / 0 }}", on_error: ignore}}
+        outputs: {o: {value: "{{ a }}", file: a.txt}}
+        """
+    )
+    assert (found.result.files, found.result.absent) == ({}, {"o": "its value is null"})
