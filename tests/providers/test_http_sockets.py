@@ -81,7 +81,9 @@ def test_nobody_there_to_answer(in_flight: int) -> None:
             row = Endpoint("mine", "openai", "http://127.0.0.1:9/v1")
             await HttpProvider(row, OpenAIDialect(), client).send(ASKED)
 
-    with pytest.raises(Unavailable, match=r"^mine (cannot be reached at .*|broke the connection): "):
+    with pytest.raises(
+        Unavailable, match=r"^mine (cannot be reached at .*|broke the connection): "
+    ):
         asyncio.run(main())
 
 
