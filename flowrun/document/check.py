@@ -136,7 +136,8 @@ def _read(
     schemas = Schemas(slots, section(data, "schemas"), section(whole, "schemas"))
     schemas.check_all()
     reader = Reader(slots, schemas, section(data, "defaults"))
-    partial = {flaw.path[1] for flaw in flaws if len(flaw.path) > 1 and flaw.path[0] == "steps"}
+    left_out = [flaw.path for flaw in flaws if flaw.path is not None]
+    partial = {path[1] for path in left_out if len(path) > 1 and path[0] == "steps"}
     return _Parts(
         [reader.input(name, spec) for name, spec in _entries(data, "inputs")],
         [

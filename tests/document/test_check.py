@@ -132,3 +132,10 @@ def test_a_file_that_is_not_there_is_a_fault_of_the_file_that_names_it() -> None
         load("steps: {a: {prompt: {file: x.md}}}", "p.yaml"), read_file=refuse, proofs=FullProofs()
     )
     assert [str(each.mark) for each in found.diagnostics] == ["p.yaml:1:28"]
+
+
+def test_a_fault_of_an_input_leaves_the_step_of_its_name_known() -> None:
+    text = "inputs: {a-b: {typ: x}, a: {typ: x}}\nsteps: {a: {prompt: x}, b: {value: '{{ a.x }}'}}"
+    assert [each.split(" [")[1] for each in told(text)] == [
+        "bad-name]", "unknown-key]", "unknown-key]", "not-an-object]",
+    ]  # fmt: skip
