@@ -131,7 +131,11 @@ def test_a_redirect_is_not_followed(use: Use, location: str, said: str) -> None:
     [
         (httpx2.ConnectTimeout("x"), Unavailable, "mine did not take a connection within 10 s"),
         (httpx2.ReadTimeout("x"), Unavailable, "mine sent nothing for 2 min"),
-        (httpx2.ConnectError("refused"), Unavailable, "mine cannot be reached at https://llm.example.org/v1/: refused"),
+        (
+            httpx2.ConnectError("refused"),
+            Unavailable,
+            "mine cannot be reached at https://llm.example.org/v1/: refused",
+        ),
         (httpx2.ReadError(f"got {KEY}"), Unavailable, "mine broke the connection: got ***"),
         (httpx2.RemoteProtocolError(""), Unavailable,
          "mine broke the connection: RemoteProtocolError"),
