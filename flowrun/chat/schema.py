@@ -139,44 +139,6 @@ def _compiled(text: str) -> Schema:
     return Schema(validator, work)
 
 
-def strictness(schema: Mapping[str, JsonValue]) -> list[SchemaFault]:
-    """What the strict mode of providers refuses in a schema; [] if they take it.
-
-    The root is an object, every property is required, and no other property is allowed.
-    Source: OpenAI, "Structured model outputs", supported schemas.
-    """
-    found = [] if schema.get("type") == "object" else [SchemaFault((), "its type is not object")]
-    waiting: list[tuple[Path, JsonValue]] = [((), schema)]
-    while waiting:
-        path, each = waiting.pop()
-        if isinstance(each, Mapping):
-            found += _loose(path, each)
-            waiting += reversed(list(_below(path, each)))
-    return found
-
-
-def _loose(path: Path, schema: Mapping[str, JsonValue]) -> Iterator[SchemaFault]:
-    properties, required = schema.get("properties"), schema.get("required")
-    if not isinstance(properties, Mapping) and schema.get("type") != "object":
-        return
-    if schema.get("additionalProperties") is not False:
-        yield SchemaFault(path, "additionalProperties is not false")
-    for name in properties if isinstance(properties, Mapping) else ():
-        if not (isinstance(required, Sequence) and name in required):
-            yield SchemaFault((*path, "properties", name), f'"{name}" is not in required')
-
-
-def _below(path: Path, schema: Mapping[str, JsonValue]) -> Iterator[tuple[Path, JsonValue]]:
-    for word in ("properties", "$defs", "definitions"):
-        if isinstance(inner := schema.get(word), Mapping):
-            yield from (((*path, word, name), each) for name, each in inner.items())
-    for word in ("anyOf", "allOf", "oneOf", "prefixItems"):
-        if isinstance(inner := schema.get(word), Sequence):
-            yield from (((*path, word, number), each) for number, each in enumerate(inner))
-    if "items" in schema:
-        yield (*path, "items"), schema["items"]
-
-
 def _faults(schema: Mapping[str, JsonValue], error: ValidationError) -> tuple[SchemaFault, ...]:
     """Every fault that the draft's own schema finds, or the one that compiling stumbled on."""
     import jsonschema_rs

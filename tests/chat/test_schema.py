@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from flowrun.chat.schema import InvalidSchema, SchemaFault, compile_schema, pointer, strictness
+from flowrun.chat.schema import InvalidSchema, compile_schema, pointer
 from flowrun.digest import JsonValue
 
 BRIEF: dict[str, JsonValue] = {
@@ -220,48 +220,6 @@ def test_a_pattern_that_explodes_is_given_up() -> None:
 def test_a_pointer_escapes_its_signs() -> None:
     assert pointer(()) == ""
     assert pointer(("a/b", "m~n", 0)) == "/a~1b/m~0n/0"
-
-
-def test_a_strict_schema_is_taken() -> None:
-    item: dict[str, JsonValue] = {
-        "type": "object",
-        "properties": {"a": {"type": ["string", "null"]}},
-        "required": ["a"],
-        "additionalProperties": False,
-    }
-    assert strictness(item) == []
-    root: dict[str, JsonValue] = {
-        "type": "object",
-        "properties": {"list": {"type": "array", "items": {"$ref": "#/$defs/item"}}},
-        "required": ["list"],
-        "additionalProperties": False,
-        "$defs": {"item": item},
-    }
-    assert strictness(root) == []
-
-
-def test_what_strict_mode_refuses_is_named_with_its_place() -> None:
-    schema: dict[str, JsonValue] = {
-        "anyOf": [{"type": "object"}, {"type": "string"}],
-        "properties": {"a": {"items": {"properties": {"b": True}, "required": ["b"]}}, "c": {}},
-        "required": ["c"],
-        "additionalProperties": False,
-    }
-    assert strictness(schema) == [
-        SchemaFault((), "its type is not object"),
-        SchemaFault(("properties", "a"), '"a" is not in required'),
-        SchemaFault(("properties", "a", "items"), "additionalProperties is not false"),
-        SchemaFault(("anyOf", 0), "additionalProperties is not false"),
-    ]
-
-
-def test_strictness_names_every_property_where_nothing_is_required() -> None:
-    schema: dict[str, JsonValue] = {"type": "object", "properties": {"a": {}, "b": {}}}
-    assert [str(each) for each in strictness(schema)] == [
-        "additionalProperties is not false",
-        'at /properties/a: "a" is not in required',
-        'at /properties/b: "b" is not in required',
-    ]
 
 
 def expressions() -> dict[str, JsonValue]:
