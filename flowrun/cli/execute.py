@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -112,9 +113,15 @@ def execute(  # noqa: PLR0913 - one for each option
     if not quiet:
         show_diagnostics(pipeline.warnings)
     _fetch_weights(pipeline, options)
+    _spare_the_collector()
     result, code = asyncio.run(_run(pipeline, given, options, quiet=quiet))
     _show(result, as_json=as_json, keeps=options.cache, is_quiet=quiet)
     return code if code is not None else _exit_code(result)
+
+
+def _spare_the_collector() -> None:
+    """Keeps the garbage collector off what was imported and planned, which lives to the end."""
+    gc.freeze()
 
 
 def _show(result: RunResult, *, as_json: bool, keeps: bool, is_quiet: bool) -> None:
