@@ -45,7 +45,7 @@ JINJA = tuple(
     for name in (
         *("templates", "sandbox", "filters", "jinja_filters", "syntax", "refusals", "positions"),
         *("expressions", "narrowing", "paths", "printing", "scope", "infer", "references"),
-        *("compiling", "functions", "library", "parsing"),
+        *("compiling", "direct", "functions", "library", "parsing"),
     )
 )
 """Everything that reads templates."""

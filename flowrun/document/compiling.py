@@ -14,9 +14,10 @@ from jinja2.environment import TemplateModule
 from jinja2.runtime import Context, new_context
 
 from flowrun.document.budget import NODE, STEP, Budget
+from flowrun.document.direct import Direct, pieces_of
 from flowrun.document.positions import Position, offset_of
 from flowrun.document.sandbox import Sandbox
-from flowrun.document.scope import BUDGET, BoundedContext
+from flowrun.document.scope import BUDGET, BoundedContext, fresh
 
 _FILE = "<template>"
 SANDBOX = Sandbox()
@@ -43,14 +44,8 @@ class Code:
         self, scope: Mapping[str, object], names: Iterable[str], *, takes_images: bool
     ) -> BoundedContext:
         """A fresh context that holds `names` as far as `scope` has them."""
-        parent: dict[str, object] = {
-            **self._environment.globals,
-            BUDGET: Budget(scope, recursion_cost=self.recursion_cost, takes_images=takes_images),
-        }
-        for name in names:
-            if name in scope:
-                parent[name] = scope[name]
-        return BoundedContext(self._environment, parent, None, self.blocks)
+        budget = Budget(scope, recursion_cost=self.recursion_cost, takes_images=takes_images)
+        return fresh(self._environment, budget, scope, names, self.blocks)
 
     def offset(self, trace: TracebackType | None) -> int | None:
         """Where in the template's source an exception came from."""
@@ -91,11 +86,14 @@ class File:
 
 def compiled(
     tree: nodes.Template, library: Mapping[str, nodes.Template], *, is_expression: bool
-) -> Code:
+) -> Code | Direct:
     """Compiles a tree, with the trees of the files that it imports or extends.
 
     Raises: TemplateAssertionError, SyntaxError and the like for what only a compiler sees.
     """
+    pieces = None if library else pieces_of(tree)
+    if pieces is not None:
+        return Direct(pieces, SANDBOX, gives_value=is_expression)
     environment = SANDBOX
     if library:
         environment = Sandbox()

@@ -117,6 +117,21 @@ class BoundedContext(Context):
         return found
 
 
+def fresh(
+    environment: Environment,
+    budget: Budget,
+    scope: Mapping[str, object],
+    names: Iterable[str],
+    blocks: dict[str, Callable[[Context], Iterator[str]]],
+) -> BoundedContext:
+    """A context for one rendering that holds `names` as far as `scope` has them."""
+    parent: dict[str, object] = {**environment.globals, BUDGET: budget}
+    for name in names:
+        if name in scope:
+            parent[name] = scope[name]
+    return BoundedContext(environment, parent, None, blocks)
+
+
 def together(chunks: Iterable[str | Mixed]) -> str | Mixed:
     """Chunks as one text, or as text and images.
 

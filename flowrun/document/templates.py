@@ -15,6 +15,7 @@ from flowrun.chat.images import Image
 from flowrun.chat.messages import Text
 from flowrun.document import functions, parsing, sandbox
 from flowrun.document.compiling import Code, compiled
+from flowrun.document.direct import Direct
 from flowrun.document.faults import (
     FAILURES,
     Fault,
@@ -80,7 +81,7 @@ class Template:
         return tuple(dict.fromkeys(each.name for each in self.references))
 
     @cached_property
-    def code(self) -> Code:
+    def code(self) -> Code | Direct:
         """What runs when it is rendered."""
         return compiled(self.tree, self.library, is_expression=self.is_expression)
 

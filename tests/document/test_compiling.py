@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from flowrun.document.compiling import SANDBOX, compiled
+from flowrun.document.compiling import SANDBOX, Code, compiled
 from flowrun.document.templates import TemplateError, parse, text
 from tests.support.templating import SCOPE, folder, render
 
 
 def test_constants_are_not_computed_while_compiling() -> None:
     code = parse("{{ 'x' * 10**9 }}{{ ('x' | center(10**9))[1:] ~ 'y' }}").code
+    assert isinstance(code, Code)
     assert code.blocks == {}
 
 
@@ -28,7 +29,7 @@ def test_places_of_imported_files_are_those_of_the_call() -> None:
 
 
 def test_templates_share_one_environment_unless_they_import() -> None:
-    tree = parse("{{ a }}").tree
+    tree = parse("{{ a | upper }}").tree
     code = compiled(tree, {}, is_expression=True)
     assert code.context({}, (), takes_images=False).environment is SANDBOX
     files = folder(m="")
