@@ -170,7 +170,7 @@ async def _run(
     reports = _Reports(
         _view(quiet=quiet, streams_text=options.is_watched),
         pipeline.config.state / "runs" / f"{run_id}.jsonl",
-        masker.mask,
+        masker.mask if masker.has_secrets else None,
     )
 
     def begin(execution: Execution) -> None:
@@ -198,7 +198,9 @@ async def _run(
 class _Reports:
     """What hears a run: the view, and a record from when it begins; one refused leaves none."""
 
-    def __init__(self, view: Plain | Console, path: Path, mask: Callable[[str], str]) -> None:
+    def __init__(
+        self, view: Plain | Console, path: Path, mask: Callable[[str], str] | None
+    ) -> None:
         self._view = view
         self._path = path
         self._mask = mask
