@@ -1,4 +1,4 @@
-"""What is configured: flowrun.toml, then the environment, then flags, in rising order.
+"""What is configured: flowrun.toml, then the environment, which goes before it.
 
     [models]                       # presets and names of your own
     recommended = "openrouter/vendor/model"
@@ -90,21 +90,6 @@ class Config:
     out: Path = Path("out")
     state: Path = Path(".flowrun")
     variables: frozenset[str] = field(default_factory=frozenset, repr=False)
-
-    def with_flags(
-        self,
-        *,
-        concurrency: int | None = None,
-        out: Path | None = None,
-        state: Path | None = None,
-    ) -> Config:
-        """The configuration with what flags say, where they say something."""
-        return replace(
-            self,
-            concurrency=self.concurrency if concurrency is None else concurrency,
-            out=self.out if out is None else out,
-            state=self.state if state is None else state,
-        )
 
 
 def load(folder: Path, environ: Mapping[str, str]) -> Config:

@@ -226,15 +226,12 @@ def test_without_a_file_everything_is_as_it_comes(tmp_path: Path) -> None:
     assert load(tmp_path, {}) == Config()
 
 
-def test_the_environment_goes_before_the_file_and_flags_before_both(tmp_path: Path) -> None:
+def test_the_environment_goes_before_the_file(tmp_path: Path) -> None:
     (tmp_path / "flowrun.toml").write_text("[run]\nconcurrency = 3\nout = 'a'\nstore = 'b'\n")
     environ = {"FLOWRUN_CONCURRENCY": "7", "FLOWRUN_OUT": "/c", "FLOWRUN_STORE": "/d", "EMPTY": ""}
     config = load(tmp_path, environ)
     assert (config.concurrency, config.out, config.state) == (7, Path("/c"), Path("/d"))
     assert config.variables == {"FLOWRUN_CONCURRENCY", "FLOWRUN_OUT", "FLOWRUN_STORE"}
-    assert config.with_flags() == config
-    flags = config.with_flags(concurrency=9, out=Path("e"), state=Path("f"))
-    assert (flags.concurrency, flags.out, flags.state) == (9, Path("e"), Path("f"))
 
 
 @pytest.mark.parametrize("said", ["0", "many", "99999", "-1", "4097", "٣"])
