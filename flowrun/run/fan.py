@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from itertools import islice
 
-from flowrun.chat.images import Image
 from flowrun.chat.usage import Usage
 from flowrun.document import templates
+from flowrun.document.faults import kind_of
 from flowrun.document.task import Loop, Task
 from flowrun.errors import StepError
 from flowrun.run.events import Status
@@ -43,23 +43,8 @@ def _listed(loop: Loop, scope: Mapping[str, object]) -> list[object]:
     if isinstance(value, list):
         return value
     shown = loop.items.template.source.strip()
-    raise StepError(f"foreach needs a list, and {shown} is {_kind(value)}")
-
-
-def _kind(value: object) -> str:
-    match value:
-        case None:
-            return "null"
-        case str():
-            return "text"
-        case bool():
-            return "true or false"
-        case Mapping():
-            return "an object; write .items() for its pairs, | list for its keys"
-        case Image():
-            return "an image"
-        case _:
-            return "a number"
+    hint = "; write .items() for its pairs, | list for its keys" * isinstance(value, Mapping)
+    raise StepError(f"foreach needs a list, and {shown} is {kind_of(value)}{hint}")
 
 
 def loop_facts(index: int, length: int) -> Mapping[str, object]:
