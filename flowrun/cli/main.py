@@ -25,7 +25,7 @@ _UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF)
 
 def main() -> NoReturn:
     """Runs the command of sys.argv, and ends the process with its exit code."""
-    # A process this short-lived makes little garbage: looking for it took some per cent of a wide run.
+    # So short-lived a process makes little garbage; looking for it slows a wide run by per cents.
     gc.set_threshold(50_000, 20, 20)
     try:
         code = _run()
