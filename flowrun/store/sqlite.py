@@ -173,8 +173,6 @@ def _open(path: Path, patience_s: float) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=patience_s, isolation_level=None)
     try:
         connection.text_factory = bytes
-        # Safe against a kill; a power cut may cost the last answers (docs/decisions/sqlite-store).
-        connection.execute("PRAGMA synchronous = NORMAL")
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if version > _VERSION:
             raise StoreError(
@@ -183,6 +181,8 @@ def _open(path: Path, patience_s: float) -> sqlite3.Connection:
             )
         if version < _VERSION:
             _create(connection, path, patience_s)
+        # Safe against a kill; a power cut may cost the last answers (docs/decisions/sqlite-store).
+        connection.execute("PRAGMA synchronous = NORMAL")
     except BaseException:
         connection.close()
         raise
@@ -192,6 +192,8 @@ def _open(path: Path, patience_s: float) -> sqlite3.Connection:
 def _create(connection: sqlite3.Connection, path: Path, patience_s: float) -> None:
     """Makes the table; harmless when another process does the same or was killed halfway."""
     path.chmod(0o600)
+    # An empty table is not worth an fsync, which would hold up whoever waits for the first answer.
+    connection.execute("PRAGMA synchronous = OFF")
     _use_wal(connection, patience_s)
     connection.execute("BEGIN IMMEDIATE")
     connection.execute(_CREATE)
