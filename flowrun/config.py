@@ -2,7 +2,8 @@
 
     [models]                       # presets and names of your own
     recommended = "openrouter/vendor/model"
-    [endpoints.mine]               # a further OpenAI-compatible provider, or changes to a known one
+    [endpoints.mine]               # a further provider, or changes to a known one
+    dialect = "openai"             # what it speaks: "openai" (chat completions) or "anthropic"
     base_url = "https://llm.example.org/v1"
     key_env = "MINE_API_KEY"       # keys stand in the environment only, never here
     [prices."mine/model"]          # US dollars for a million tokens
@@ -10,19 +11,31 @@
     output = 2
     [run]
     concurrency = 16
+    [tools]
+    env = ["WEATHER_KEY"]          # variables of the environment that tools may be given
+    private = ["127.0.0.1:8080", "wiki.intern"]  # what HTTP tools may reach, though not public
     [fake.greeter]                 # the model fake/greeter, which says these in turn
     replies = ["Hello.", "Goodbye."]
+    [[fake.clerk.rules]]           # the model fake/clerk, by rule; a reply may call a tool
+    contains = "refund"
+    reply = {tool = "search", arguments = {query = "refunds"}}
+    [[fake.clerk.rules]]
+    after = "search"               # right after that tool's result
+    reply = "Within thirty days."
 
 The file is the one in the pipeline's folder or in the nearest folder above it.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
+from typing import Literal, TypeAlias, get_args
 
+from flowrun import scripted
 from flowrun.errors import UsageError
 from flowrun.settings import Table
 
@@ -36,8 +49,12 @@ ENVIRONMENT = {
     "FLOWRUN_STORE": "the folder of kept answers and records",
 }
 """The variables that go before the file, and what each is."""
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_HOST = re.compile(r"(?:[^\s/?#@:\[\]]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 _TIMEOUTS = ("connect", "idle", "total")
-_CAPABILITIES = ("images_in", "images_out", "text_out", "json_schema", "json_object")
+_CAPABILITIES = ("images_in", "images_out", "text_out", "json_schema", "json_object", "tools")
+Dialect: TypeAlias = Literal["openai", "anthropic"]
+"""What an endpoint over HTTP may speak."""
 _BUCKETS = ("input", "output", "cache_read", "cache_write")
 
 
@@ -50,6 +67,7 @@ class EndpointSettings:
     """
 
     base_url: str | None = None
+    dialect: Dialect | None = None
     models_url: str | None = None
     key_env: str | None = None
     max_in_flight: int | None = None
@@ -61,15 +79,15 @@ class EndpointSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class FakeSettings:
-    """A table `[fake.NAME]`: replies in turn, the last one again and again, or by rule.
+class ToolSettings:
+    """The table `[tools]`: what tools may have beyond what every one may.
 
-    A rule is a piece of text that the prompt holds and the reply to it; the first that fits
-    goes before `replies`.
+    `env` are environment variables that a pipeline's tools may name. `private` are hosts, or
+    host:port, that its HTTP tools may reach though their address is not a public one.
     """
 
-    replies: tuple[str, ...] = ()
-    rules: tuple[tuple[str, str], ...] = ()
+    env: tuple[str, ...] = ()
+    private: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +103,8 @@ class Config:
     models: Mapping[str, str] = field(default_factory=dict)
     endpoints: Mapping[str, EndpointSettings] = field(default_factory=dict)
     prices: Mapping[str, Mapping[str, Decimal]] = field(default_factory=dict)
-    fakes: Mapping[str, FakeSettings] = field(default_factory=dict)
+    fakes: Mapping[str, scripted.FakeSettings] = field(default_factory=dict)
+    tools: ToolSettings = field(default_factory=ToolSettings)
     concurrency: int = CONCURRENCY
     out: Path = Path("out")
     state: Path = Path(".flowrun")
@@ -121,14 +140,18 @@ def read(text: str, path: Path) -> Config:
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise UsageError(f"{path}: {error or 'is nested too deeply'}") from error
     faults: list[str] = []
-    root = Table(data, "", faults, known=("models", "endpoints", "prices", "run", "fake"))
+    known = ("models", "endpoints", "prices", "run", "tools", "fake")
+    root = Table(data, "", faults, known=known)
     run = root.table("run", known=("concurrency", "out", "store"))
     config = Config(
         path=path,
         models=root.texts("models"),
         endpoints={name: _endpoint(each) for name, each in root.tables("endpoints", _ENDPOINT)},
         prices={name: _price(each) for name, each in root.tables("prices", _BUCKETS)},
-        fakes={name: _fake(each) for name, each in root.tables("fake", ("replies", "rules"))},
+        fakes={
+            name: scripted.read_fake(each) for name, each in root.tables("fake", scripted.KNOWN)
+        },
+        tools=_tools(root.table("tools", known=("env", "private"))),
         concurrency=run.whole("concurrency", 1, _MOST_IN_FLIGHT) or CONCURRENCY,
         out=path.parent / (_inner(run, "out") or "out"),
         state=path.parent / (_inner(run, "store") or ".flowrun"),
@@ -154,13 +177,17 @@ _ENDPOINT = (
 
 
 def _endpoint(table: Table) -> EndpointSettings:
-    dialect = table.text("dialect")
-    if dialect not in (None, "openai"):
-        table.fault(f'dialect "{dialect}" is not known', mend='the only one is "openai"')
+    said = table.text("dialect")
+    dialect = next((each for each in get_args(Dialect) if each == said), None)
+    if said is not None and dialect is None:
+        table.fault(
+            f'dialect "{said}" is not known', mend=f"known are {', '.join(get_args(Dialect))}"
+        )
     timeouts = table.table("timeouts", known=_TIMEOUTS)
     capabilities = table.table("capabilities", known=_CAPABILITIES)
     return EndpointSettings(
         base_url=table.text("base_url"),
+        dialect=dialect,
         models_url=table.text("models_url"),
         key_env=table.text("key_env"),
         max_in_flight=table.whole("max_in_flight", 1, _MOST_IN_FLIGHT),
@@ -177,19 +204,16 @@ def _price(table: Table) -> Mapping[str, Decimal]:
     return dict(table.numbers(_BUCKETS))
 
 
-def _fake(table: Table) -> FakeSettings:
-    replies = table.list_of_texts("replies")
-    rules = tuple(
-        _rule(each) for each in table.list_of_tables("rules", known=("contains", "reply"))
-    )
-    if not replies and not rules:
-        table.fault("has neither replies nor rules")
-    return FakeSettings(replies, rules)
-
-
-def _rule(table: Table) -> tuple[str, str]:
-    table.require("contains", "reply")
-    return table.text("contains") or "", table.text("reply") or ""
+def _tools(table: Table) -> ToolSettings:
+    found = ToolSettings(table.list_of_texts("env"), table.list_of_texts("private"))
+    for name in found.env:
+        if not _VARIABLE.fullmatch(name):
+            table.fault(f'env: "{name}" is no name of an environment variable')
+    for host in found.private:
+        if not _HOST.fullmatch(host):
+            wanted = 'write a host, or host:port, such as "wiki.intern" or "[::1]:8080"'
+            table.fault(f'private: "{host}" is no host', mend=wanted)
+    return found
 
 
 def _text(path: Path) -> str:

@@ -5,6 +5,9 @@ FlowrunError                      exit 1
 ├── UsageError                    exit 2   flags, inputs or configuration are wrong
 ├── StoreError                    exit 1   answers cannot be kept or read
 ├── StepError                     exit 1   a step could not be done, for a reason of its own
+│   ├── ToolError                          a tool gave no result; a model may be told why
+│   └── UnknownOutcome                     a tool may have been called: no model is told
+├── BudgetReached                 exit 4   the next call might cost more than there is left
 ├── ReplyError                    exit 1   a model answered, but not with what was asked
 └── ProviderError                 exit 1   a provider gave no answer
     ├── Unavailable                        may pass by itself: retried, then fallen back from
@@ -130,6 +133,24 @@ class StepError(FlowrunError):
     """A step could not be done: a template failed, an expectation does not hold, time ran out."""
 
 
+class ToolError(StepError):
+    """A tool gave no result; the text is for whoever called it, a model or a person."""
+
+
+class UnknownOutcome(StepError):
+    """A tool was called once and nobody knows whether it took effect: a person has to look."""
+
+
+class BudgetReached(FlowrunError):
+    """The next call might cost more than a budget has left; `budget` is the one that is reached."""
+
+    exit_code = ExitCode.BUDGET
+
+    def __init__(self, message: str, *, budget: object = None) -> None:
+        super().__init__(message)
+        self.budget = budget
+
+
 class ReplyError(FlowrunError):
     """A model answered, but not with what was asked; `repairable` if asking again may help.
 
@@ -154,7 +175,8 @@ class ProviderError(FlowrunError):
 class Unavailable(ProviderError):
     """The provider cannot answer now; `retry_after_s` is its own word on when to ask again.
 
-    `is_overload` is true for what asks for fewer requests in flight (429 and 5xx).
+    `is_overload` is true for what asks for fewer requests in flight (429 and 5xx), `is_unsent`
+    where the request did not even get there.
     """
 
     def __init__(
@@ -164,10 +186,12 @@ class Unavailable(ProviderError):
         status: int | None = None,
         retry_after_s: float | None = None,
         is_overload: bool = False,
+        is_unsent: bool = False,
     ) -> None:
         super().__init__(message, status=status)
         self.retry_after_s = retry_after_s
         self.is_overload = is_overload
+        self.is_unsent = is_unsent
 
 
 class AccessDenied(ProviderError):
@@ -175,4 +199,13 @@ class AccessDenied(ProviderError):
 
 
 class Unsupported(ProviderError):
-    """The model cannot take a request of this shape, or is not there."""
+    """The model cannot take a request of this shape, or is not there.
+
+    `param` is the part of the request that it cannot take, where that is known.
+    """
+
+    def __init__(
+        self, message: str, *, status: int | None = None, param: str | None = None
+    ) -> None:
+        super().__init__(message, status=status)
+        self.param = param

@@ -51,6 +51,10 @@ class Table:
         self.fault(f"{key} must be a text")
         return None
 
+    def value(self, key: str) -> object:
+        """Whatever stands there, None if nothing does."""
+        return self._data.get(key)
+
     def require(self, *keys: str) -> None:
         """Notes each of the keys that is not there."""
         for key in keys:
@@ -127,7 +131,11 @@ class Table:
         if not isinstance(value, list):
             self.fault(f"{key} must be a list of tables")
             return []
-        return [Table(each, self._inside(key), self._faults, known=known) for each in value]
+        return [self.part(key, each, known=known) for each in value]
+
+    def part(self, key: str, data: object, *, known: Sequence[str]) -> Table:
+        """A part of what stands there as a table."""
+        return Table(data, self._inside(key), self._faults, known=known)
 
     def _inside(self, key: str) -> str:
         plain = key if key.replace("_", "").replace("-", "").isalnum() else f'"{key}"'

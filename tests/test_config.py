@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from flowrun.config import Config, EndpointSettings, FakeSettings, find, load, read
+from flowrun.config import Config, EndpointSettings, ToolSettings, find, load, read
 from flowrun.errors import UsageError
+from flowrun.scripted import FakeRule, FakeSettings
 
 WHOLE = """
 [models]
@@ -38,6 +39,10 @@ concurrency = 4
 out = "results"
 store = "kept"
 
+[tools]
+env = ["WEATHER_KEY"]
+private = ["127.0.0.1:8080", "wiki.intern", "[::1]:8080"]
+
 [fake.greeter]
 replies = ["Hello.", "Goodbye."]
 
@@ -59,6 +64,7 @@ def test_every_word_of_the_file_is_read() -> None:
         endpoints={
             "mine": EndpointSettings(
                 base_url="https://llm.example.org/v1",
+                dialect="openai",
                 models_url="https://llm.example.org/v1/models",
                 key_env="MINE_API_KEY",
                 max_in_flight=8,
@@ -80,8 +86,13 @@ def test_every_word_of_the_file_is_read() -> None:
         },
         fakes={
             "greeter": FakeSettings(replies=("Hello.", "Goodbye.")),
-            "clerk": FakeSettings(rules=(("refund", "refund"), ("swap", "exchange"))),
+            "clerk": FakeSettings(
+                rules=(FakeRule("refund", "refund"), FakeRule("exchange", "swap"))
+            ),
         },
+        tools=ToolSettings(
+            env=("WEATHER_KEY",), private=("127.0.0.1:8080", "wiki.intern", "[::1]:8080")
+        ),
         concurrency=4,
         out=Path("/project/results"),
         state=Path("/project/kept"),
@@ -100,7 +111,7 @@ def test_an_empty_file_is_the_default_in_its_folder() -> None:
     [
         ("models = 3", "[models] must be a table"),
         ("[model]", '"model" is not known: did you mean models?'),
-        ("[zzz]", '"zzz" is not known: known are models, endpoints, prices, run, fake'),
+        ("[zzz]", '"zzz" is not known: known are models, endpoints, prices, run, tools, fake'),
         ("[models]\nfast = 3", "[models] fast must be a text"),
         ('[models]\nfast = ""', "[models] fast must be a text"),
         ("[endpoints]\nmine = 1", "[endpoints.mine] must be a table"),
@@ -125,7 +136,7 @@ def test_an_empty_file_is_the_default_in_its_folder() -> None:
         ),
         (
             '[endpoints."my llm"]\ndialect = "smoke"',
-            '[endpoints."my llm"] dialect "smoke" is not known: the only one is "openai"',
+            '[endpoints."my llm"] dialect "smoke" is not known: known are openai, anthropic',
         ),
         (
             "[endpoints.mine]\nmax_in_flight = 0",
@@ -155,9 +166,19 @@ def test_an_empty_file_is_the_default_in_its_folder() -> None:
         ),
         ("[run]\nconcurrency = true", "[run] concurrency must be a whole number from 1 to 4096"),
         ("[run]\nout = 3", "[run] out must be a text"),
+        ("[tools]\nenv = 'KEY'", "[tools] env must be a list of texts"),
+        (
+            "[tools]\nenv = ['A=B']",
+            '[tools] env: "A=B" is no name of an environment variable',
+        ),
+        (
+            "[tools]\nprivate = ['http://wiki/']",
+            '[tools] private: "http://wiki/" is no host: '
+            'write a host, or host:port, such as "wiki.intern" or "[::1]:8080"',
+        ),
         ("[fake.a]", "[fake.a] has neither replies nor rules"),
         ("[fake.a]\nreplies = 'x'\nrules = [{contains = 'a', reply = 'b'}]",
-         "[fake.a] replies must be a list of texts"),
+         "[fake.a] replies must be a list of texts, or of calls"),
         ("[fake.a]\nreplies = ['x']\nrules = 7", "[fake.a] rules must be a list of tables"),
         ("[fake.a]\nrules = [{contains = 'a'}]", "[fake.a.rules] reply is missing"),
         ("[fake.a]\nrules = [7]", "[fake.a.rules] must be a table"),

@@ -16,7 +16,17 @@ def test_what_is_not_there_is_none_or_empty() -> None:
     assert table.list_of_texts("x") == ()
     assert list(table.tables("x", ())) == []
     assert table.list_of_tables("x", known=()) == []
+    assert table.value("x") is None
     assert faults == []
+
+
+def test_a_part_is_a_table_with_a_place() -> None:
+    faults: list[str] = []
+    outer = Table({"x": [1, {"a": "b"}]}, "place", faults)
+    assert outer.value("x") == [1, {"a": "b"}]
+    assert outer.part("x", {"a": "b"}, known=("a",)).text("a") == "b"
+    outer.part("x", {"b": 1}, known=("a",))
+    assert faults == ['[place.x] "b" is not known: known are a']
 
 
 def test_what_is_there_is_given() -> None:

@@ -14,3 +14,4 @@ class Capabilities:
     text_out: bool | None = None
     json_schema: bool | None = None
     json_object: bool | None = None
+    tools: bool | None = None

@@ -11,7 +11,7 @@ from flowrun.chat.usage import Usage
 from flowrun.digest import JsonValue
 from flowrun.errors import Unavailable
 
-Role: TypeAlias = Literal["system", "user", "assistant"]
+Role: TypeAlias = Literal["system", "user", "assistant", "tool"]
 FinishReason: TypeAlias = Literal["stop", "length", "content_filter", "tool_calls"]
 FINISH_REASONS: frozenset[str] = frozenset(get_args(FinishReason))
 
@@ -34,11 +34,51 @@ Part: TypeAlias = Text | Image | ImageUrl
 
 
 @dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A model's wish to have a tool called; `arguments` is JSON text as the model wrote it."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolDefinition:
+    """A tool as a model is told of it; `parameters` is the JSON Schema of its arguments."""
+
+    name: str
+    description: str
+    parameters: Mapping[str, JsonValue]
+
+    def as_json(self) -> dict[str, JsonValue]:
+        """The wire's own object (OpenAI chat completions)."""
+        function: dict[str, JsonValue] = {"name": self.name, "parameters": self.parameters}
+        if self.description:
+            function["description"] = self.description
+        return {"type": "function", "function": function}
+
+
+Block: TypeAlias = Mapping[str, JsonValue]
+"""What a provider wants back as it came, such as signed thoughts; `by` names its dialect.
+
+Only that dialect makes and reads it. It may say where the texts and calls of the same turn
+stood, but never holds them again.
+"""
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
-    """One turn of a conversation."""
+    """One turn of a conversation.
+
+    An assistant's turn may call tools; a tool's turn answers the call named `tool_call_id`.
+    `blocks` are those of the reply that an assistant's turn repeats.
+    """
 
     role: Role
     parts: tuple[Part, ...]
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str = ""
+    blocks: tuple[Block, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +119,31 @@ class ChatRequest:
     modalities: tuple[str, ...] = ("text",)
     image_config: Mapping[str, JsonValue] = field(default_factory=dict)
     provider: Mapping[str, JsonValue] = field(default_factory=dict)
+    tools: tuple[ToolDefinition, ...] = ()
+    tool_choice: JsonValue = None
+    parallel_tool_calls: bool | None = None
 
     @property
     def wants_image(self) -> bool:
         """Whether an image is asked for."""
         return "image" in self.modalities
+
+    @property
+    def forced_tools(self) -> tuple[ToolDefinition, ...]:
+        """The tools one of which must be called: all, the one that is named, or none."""
+        match self.tool_choice:
+            case "required":
+                return self.tools
+            case {"type": "function", "function": {"name": name}}:
+                return tuple(each for each in self.tools if each.name == name)
+            case _:
+                return ()
+
+    @property
+    def free_tools(self) -> tuple[ToolDefinition, ...]:
+        """The tools that may be called, or not."""
+        is_free = self.tool_choice is None or self.tool_choice == "auto"
+        return self.tools if is_free else ()
 
     def images(self) -> tuple[Image, ...]:
         """The images among the messages, in order."""
@@ -93,7 +153,15 @@ class ChatRequest:
 
     def as_json(self) -> dict[str, JsonValue]:
         """Plain data with images by digest: what a key is made of and a record shows."""
+        tools: dict[str, JsonValue] = {}
+        if self.tools:
+            tools = {
+                "tools": [each.as_json() for each in self.tools],
+                "tool_choice": self.tool_choice,
+                "parallel_tool_calls": self.parallel_tool_calls,
+            }
         return {
+            **tools,
             "model": self.model,
             "messages": [_message_json(message) for message in self.messages],
             "options": dict(self.options),
@@ -116,12 +184,25 @@ def _message_json(message: Message) -> dict[str, JsonValue]:
                 parts.append({"image_url": url})
             case _ as never:
                 assert_never(never)
-    return {"role": message.role, "parts": parts}
+    found: dict[str, JsonValue] = {"role": message.role, "parts": parts}
+    if message.tool_calls:
+        found["tool_calls"] = [
+            {"id": each.id, "name": each.name, "arguments": each.arguments}
+            for each in message.tool_calls
+        ]
+    if message.tool_call_id:
+        found["tool_call_id"] = message.tool_call_id
+    if message.blocks:
+        found["blocks"] = list(message.blocks)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
 class ChatReply:
-    """What a model answered; `model` is the name it was served under."""
+    """What a model answered; `model` is the name it was served under.
+
+    `blocks` go into the assistant's turn that repeats the reply.
+    """
 
     text: str
     finish_reason: FinishReason
@@ -131,6 +212,21 @@ class ChatReply:
     refusal: str = ""
     reasoning: str = ""
     id: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    blocks: tuple[Block, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallPiece:
+    """A piece of a tool call as it streams in; pieces with one `index` are one call.
+
+    The id and the name come whole, the arguments bit by bit.
+    """
+
+    index: int
+    id: str = ""
+    name: str = ""
+    arguments: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +246,8 @@ class Delta:
     model: str = ""
     id: str = ""
     restart: bool = False
+    tool_calls: tuple[ToolCallPiece, ...] = ()
+    blocks: tuple[Block, ...] = ()
 
 
 def fold(deltas: Iterable[Delta]) -> ChatReply:
@@ -174,6 +272,22 @@ def fold(deltas: Iterable[Delta]) -> ChatReply:
         refusal="".join(each.refusal for each in seen),
         reasoning="".join(each.reasoning for each in seen),
         id=next((each.id for each in seen if each.id), ""),
+        tool_calls=_whole_calls(piece for each in seen for piece in each.tool_calls),
+        blocks=tuple(block for each in seen for block in each.blocks),
+    )
+
+
+def _whole_calls(pieces: Iterable[ToolCallPiece]) -> tuple[ToolCall, ...]:
+    found: dict[int, list[ToolCallPiece]] = {}
+    for each in pieces:
+        found.setdefault(each.index, []).append(each)
+    return tuple(
+        ToolCall(
+            next((each.id for each in call if each.id), ""),
+            next((each.name for each in call if each.name), ""),
+            "".join(each.arguments for each in call),
+        )
+        for _, call in sorted(found.items())
     )
 
 
@@ -188,4 +302,9 @@ def unfold(reply: ChatReply) -> Delta:
         usage=reply.usage,
         model=reply.model,
         id=reply.id,
+        tool_calls=tuple(
+            ToolCallPiece(index, each.id, each.name, each.arguments)
+            for index, each in enumerate(reply.tool_calls)
+        ),
+        blocks=reply.blocks,
     )

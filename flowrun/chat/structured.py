@@ -74,17 +74,17 @@ def read(reply: ChatReply, form: ResponseFormat) -> JsonValue:
     return value
 
 
-def parse(text: str) -> JsonValue:
+def parse(text: str, *, is_exact: bool = False) -> JsonValue:
     """The one JSON value in `text`.
 
     Taken are strict JSON, one fenced block of it, and one object or array with prose round it
-    that has no brackets. Anything else could be read in two ways. Raises: ValueError that says
-    what is wrong and where.
+    that has no brackets. Anything else could be read in two ways. `is_exact` takes strict JSON
+    only. Raises: ValueError that says what is wrong and where.
     """
     if is_crowded(text):
         raise ValueError(f"it has more than {MOST_VALUES:,} values")
     try:
-        value = _found(text)
+        value = _only(text, 0, len(text)) if is_exact else _found(text)
     except _Fault as fault:
         raise ValueError(fault.placed_in(text)) from fault
     except RecursionError as error:

@@ -37,14 +37,15 @@ class Endpoint:
     """A row of the catalog: where a provider is and how it is spoken to.
 
     `dialect` is what goes over HTTP, or `local` and `fake` for what runs in this process.
-    `base_url` ends before `/chat/completions`; `models_url` is whole. `key_env` names the
+    `base_url` ends before the dialect's own path, such as `/chat/completions` or `/messages`;
+    `models_url` is whole. `key_env` names the
     environment variable of the key, None where no key is sent. `header_env` names, for each
     further header, the variable that it is taken from, and is left out where that is not set.
     `max_in_flight` is None where the run's own limit is all there is.
     """
 
     name: str
-    dialect: Literal["openai", "local", "fake"]
+    dialect: Literal["openai", "anthropic", "local", "fake"]
     base_url: str = ""
     models_url: str | None = None
     key_env: str | None = None
@@ -55,6 +56,11 @@ class Endpoint:
     connect_timeout_s: float = 10.0
     idle_timeout_s: float = 120.0
     total_timeout_s: float = 600.0
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether it is asked over HTTP."""
+        return self.dialect not in ("local", "fake")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +97,14 @@ class StreamDecoder(Protocol):
 
 class Dialect(Protocol):
     """A provider's protocol as pure functions: no socket, no clock."""
+
+    def key_headers(self, key: str) -> Mapping[str, str]:
+        """The headers that carry the endpoint's key."""
+        ...
+
+    def listing(self) -> Wire:
+        """The request for the list of models."""
+        ...
 
     def encode(self, request: ChatRequest, *, stream: bool) -> Wire:
         """The request on the wire. Raises: Unsupported for what the protocol cannot say."""

@@ -42,6 +42,20 @@ ENDPOINTS: Mapping[str, Endpoint] = {
             base_url="https://openrouter.ai/api/v1",
             key_env="OPENROUTER_API_KEY",
         ),
+        Endpoint(
+            name="anthropic",
+            dialect="anthropic",
+            base_url="https://api.anthropic.com/v1",
+            key_env="ANTHROPIC_API_KEY",
+            capabilities=Capabilities(
+                images_in=True,
+                images_out=False,
+                text_out=True,
+                json_schema=True,
+                json_object=True,
+                tools=True,
+            ),
+        ),
         Endpoint(name="local", dialect="local"),
         Endpoint(name="fake", dialect="fake"),
     )
@@ -59,18 +73,38 @@ PRESETS: Mapping[str, str] = {
 MODELS: Mapping[str, Mapping[str, Capabilities]] = {
     "local": {
         LOCAL_TEXT_MODEL: Capabilities(
-            images_in=False, images_out=False, text_out=True, json_schema=True, json_object=False
+            images_in=False,
+            images_out=False,
+            text_out=True,
+            json_schema=True,
+            json_object=False,
+            tools=True,
         ),
         LOCAL_IMAGE_MODEL: Capabilities(
-            images_in=True, images_out=True, text_out=False, json_schema=False, json_object=False
+            images_in=True,
+            images_out=True,
+            text_out=False,
+            json_schema=False,
+            json_object=False,
+            tools=False,
         ),
     },
     "fake": {
         "echo": Capabilities(
-            images_in=True, images_out=False, text_out=True, json_schema=True, json_object=True
+            images_in=True,
+            images_out=False,
+            text_out=True,
+            json_schema=True,
+            json_object=True,
+            tools=True,
         ),
         "image": Capabilities(
-            images_in=True, images_out=True, text_out=False, json_schema=False, json_object=False
+            images_in=True,
+            images_out=True,
+            text_out=False,
+            json_schema=False,
+            json_object=False,
+            tools=False,
         ),
     },
 }
@@ -104,7 +138,7 @@ def models_of(endpoint: Endpoint, config: Config) -> Mapping[str, Capabilities] 
     """The models of an endpoint of which all are known, None for any other."""
     known = MODELS.get(endpoint.name)
     if endpoint.name == "fake" and known is not None:
-        return {**known, **dict.fromkeys(config.fakes, Capabilities())}
+        return {**known, **dict.fromkeys(config.fakes, Capabilities(tools=True))}
     return known
 
 
@@ -112,20 +146,22 @@ def price_of(label: str, endpoint: Endpoint, config: Config) -> Price | None:
     """What a model costs, if anybody has said; what runs in this process costs nothing."""
     said = config.prices.get(label)
     if said is None:
-        return None if endpoint.dialect == "openai" else FREE
+        return None if endpoint.is_remote else FREE
     return Price(said["input"], said["output"], said.get("cache_read"), said.get("cache_write"))
 
 
 def _merged(name: str, settings: EndpointSettings, config: Config) -> Endpoint:
     where = f"{config.path}: [endpoints.{name}]"
     known = ENDPOINTS.get(name)
-    if known is not None and known.dialect != "openai":
+    if known is not None and not known.is_remote:
         raise UsageError(f"{where} {name} runs in this process and cannot be configured")
     if "/" in name:
         raise UsageError(f"{where} the name of an endpoint may not hold a slash")
     if known is None and settings.base_url is None:
         raise UsageError(f"{where} base_url is missing")
     row = known or Endpoint(name=name, dialect="openai")
+    if settings.dialect is not None:
+        row = replace(row, dialect=settings.dialect)
     moved = settings.base_url is not None and settings.base_url != row.base_url
     endpoint = replace(
         row,

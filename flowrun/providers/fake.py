@@ -1,6 +1,7 @@
 """Scripted answers, shipped so that pipelines can be tested without a model.
 
-    fake/echo     says what the last user said; data that fits, where a schema is asked for
+    fake/echo     says what the last user said; data that fits, where a schema is asked for;
+                  calls a tool only where it must, with arguments that fit
     fake/image    gives a small picture whose colour depends on the prompt
     fake/<name>   says what [fake.<name>] of flowrun.toml has for it
 
@@ -14,17 +15,26 @@ import hashlib
 import json
 import struct
 import zlib
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import TypeAlias
 
 from flowrun.chat.images import Image
-from flowrun.chat.messages import ChatReply, ChatRequest, Delta, Text, unfold
+from flowrun.chat.messages import (
+    ChatReply,
+    ChatRequest,
+    Delta,
+    FinishReason,
+    Text,
+    ToolCall,
+    unfold,
+)
 from flowrun.chat.usage import Usage
-from flowrun.config import FakeSettings
-from flowrun.digest import canonical
+from flowrun.digest import JsonValue, canonical
 from flowrun.errors import ProviderError, Unsupported
 from flowrun.providers.instance import instance
+from flowrun.scripted import FakeSettings, ScriptedReply
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +45,20 @@ class Held:
     answer: Answer
 
 
-Answer: TypeAlias = str | Image | ChatReply | ProviderError | Held
-"""Text, a picture, a whole reply, an error to raise, or any of them later."""
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """Calls of tools, made at once: `Calls([("search", {"query": "lamps"})], "Let me look.")`.
+
+    Arguments that are text stand for whatever a model writes instead of JSON. The ids count
+    the calls of a conversation from `call_1` on.
+    """
+
+    calls: Sequence[tuple[str, Mapping[str, JsonValue] | str]]
+    text: str = ""
+
+
+Answer: TypeAlias = str | Image | Calls | ChatReply | ProviderError | Held
+"""Text, a picture, calls of tools, a whole reply, an error to raise, or any of them later."""
 
 Script: TypeAlias = Callable[[ChatRequest], Answer]
 
@@ -91,31 +113,48 @@ def in_turn(answers: Iterable[Answer]) -> Script:
 
 def scripted(settings: FakeSettings) -> Script:
     """The script of a table `[fake.<name>]`: the first rule that fits, else the replies."""
-    replies = in_turn(settings.replies) if settings.replies else None
+    replies = in_turn([_said(each) for each in settings.replies]) if settings.replies else None
 
     def script(request: ChatRequest) -> Answer:
         asked = "\n".join(_text(each.parts) for each in request.messages)
-        for contains, reply in settings.rules:
-            if contains in asked:
-                return reply
+        answered = _answered(request)
+        for rule in settings.rules:
+            is_time = rule.after in answered if rule.after else not answered
+            if is_time and rule.contains in asked:
+                return _said(rule.reply)
         if replies is None:
-            return ProviderError(f"fake/{request.model} has no rule for this prompt")
+            after = f" after the result of {' and '.join(answered)}" if answered else ""
+            return ProviderError(f"fake/{request.model} has no rule for this prompt{after}")
         return replies(request)
 
     return script
 
 
+def _said(reply: ScriptedReply) -> Answer:
+    return reply if isinstance(reply, str) else Calls([(c.tool, c.arguments) for c in reply])
+
+
+def _answered(request: ChatRequest) -> list[str]:
+    """The tools whose results end the conversation."""
+    names = {each.id: each.name for message in request.messages for each in message.tool_calls}
+    results = takewhile(lambda each: each.role == "tool", reversed(request.messages))
+    return list(dict.fromkeys(names.get(each.tool_call_id, "") for each in results))[::-1]
+
+
 def echo(request: ChatRequest) -> Answer:
-    """What the last user said, or data that fits the schema asked for."""
+    """A call where one is forced, data that fits the schema, or what the last user said."""
     if request.wants_image:
         return Unsupported("fake/echo makes no pictures: use fake/image")
-    if request.response_format.kind == "text":
-        users = [each for each in request.messages if each.role == "user"]
-        return _text(users[-1].parts) if users else ""
     try:
-        return json.dumps(
-            instance(request.response_format.schema or {"type": "object"}, _seed(request))
-        )
+        if request.forced_tools:
+            tool = request.forced_tools[0]
+            made = instance({"type": "object", **tool.parameters}, _seed(request))
+            return Calls([(tool.name, made if isinstance(made, Mapping) else json.dumps(made))])
+        if request.response_format.kind == "text":
+            users = [each for each in request.messages if each.role == "user"]
+            return _text(users[-1].parts) if users else ""
+        schema = request.response_format.schema or {"type": "object"}
+        return json.dumps(instance(schema, _seed(request)))
     except Unsupported as error:
         return error
 
@@ -124,18 +163,37 @@ def image(request: ChatRequest) -> Answer:
     """A picture of one colour, which the prompt decides."""
     if not request.wants_image:
         return Unsupported("fake/image makes pictures only: ask for `modalities: [image]`")
+    if request.tools:
+        return Unsupported("fake/image cannot call tools: use fake/echo")
     red, green, blue = bytes.fromhex(_seed(request)[:6])
     return Image.from_bytes(_png(red, green, blue))
 
 
-def _reply(answer: str | Image | ChatReply, request: ChatRequest) -> ChatReply:
+def _reply(answer: str | Image | Calls | ChatReply, request: ChatRequest) -> ChatReply:
     if isinstance(answer, ChatReply):
         return answer
-    text = answer if isinstance(answer, str) else ""
+    calls = _calls(answer, request) if isinstance(answer, Calls) else ()
+    text = answer.text if isinstance(answer, Calls) else answer if isinstance(answer, str) else ""
+    said = [text, *(each.arguments for each in calls)]
     asked = " ".join(_text(each.parts) for each in request.messages)
-    usage = Usage(input_tokens=len(asked.split()), output_tokens=len(text.split()))
+    usage = Usage(
+        input_tokens=len(asked.split()), output_tokens=sum(len(each.split()) for each in said)
+    )
     images = (answer,) if isinstance(answer, Image) else ()
-    return ChatReply(text, "stop", request.model, usage, images)
+    finish: FinishReason = "tool_calls" if calls else "stop"
+    return ChatReply(text, finish, request.model, usage, images, tool_calls=calls)
+
+
+def _calls(answer: Calls, request: ChatRequest) -> tuple[ToolCall, ...]:
+    before = sum(len(each.tool_calls) for each in request.messages)
+    return tuple(
+        ToolCall(
+            f"call_{before + number}",
+            name,
+            arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False),
+        )
+        for number, (name, arguments) in enumerate(answer.calls, 1)
+    )
 
 
 def _text(parts: Iterable[object]) -> str:

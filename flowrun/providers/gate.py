@@ -108,7 +108,7 @@ class Gate:
     async def _hold_back(self) -> None:
         while (wait_s := self._not_before - self._clock.now()) > 0:
             if wait_s > LONGEST_WAIT_S:
-                raise Unavailable(self._said, retry_after_s=wait_s)
+                raise Unavailable(self._said, retry_after_s=wait_s, is_unsent=True)
             spread_s = min(_SPREAD_S, _SPREAD_S_FOR_EACH * self.in_flight)
             await self._clock.sleep(wait_s + spread_s * self._dice())
         self._not_before = 0.0

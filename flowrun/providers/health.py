@@ -63,7 +63,8 @@ class Health:
             open_for_s = now - self._opened_at
             if open_for_s > _PATIENCE_S:
                 raise CircuitOpen(
-                    f"not asked, for there was no answer in {seconds(open_for_s)}: {self._last}"
+                    f"not asked, for there was no answer in {seconds(open_for_s)}: {self._last}",
+                    is_unsent=True,
                 )
             await self._clock.sleep(min(_LOOK_EVERY_S, self._next_probe_at - now))
 

@@ -14,7 +14,7 @@ import asyncio
 import ssl
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
-from contextlib import aclosing, contextmanager, suppress
+from contextlib import aclosing, suppress
 from dataclasses import replace
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TypeAlias
@@ -47,12 +47,16 @@ def open_client(in_flight: int, *, tls: bool = True) -> Client:
     limits = httpx2.Limits(
         max_connections=None, max_keepalive_connections=in_flight, keepalive_expiry=_KEEPALIVE_S
     )
-    kind: type[Client] = Client
+    # Imported here, for a run needs one of them, and aiohttp costs more than a small run takes.
+    kind: type[Client]
     if in_flight > _WIDEST_OWN_POOL:
-        # Imported here, for aiohttp costs more than a small run takes.
         from flowrun.providers.wide import WideClient
 
         kind = WideClient
+    else:
+        from flowrun.providers.narrow import NarrowClient
+
+        kind = NarrowClient
     no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=()))
     return kind(verify=context, limits=limits, cookies=no_cookies, follow_redirects=False)
 
@@ -78,10 +82,11 @@ class HttpProvider:
         self._headers = {
             "accept-encoding": "identity",
             "user-agent": "flowrun",
-            **endpoint.headers,
+            **{name.lower(): value for name, value in endpoint.headers.items()},
+            **(dialect.key_headers(key) if key else {}),
         }
-        if key:
-            self._headers["authorization"] = f"Bearer {key}"
+        self._named = _Hearing(self._of_dialect)
+        self._translated = _Hearing(self._of_transport)
         self._urls: dict[str, httpx2.URL] = {}
         self._timeouts = {
             "connect": endpoint.connect_timeout_s,
@@ -92,16 +97,16 @@ class HttpProvider:
 
     async def send(self, request: ChatRequest) -> ChatReply:
         """The whole reply."""
-        with self._named():
+        with self._named:
             wire = self._dialect.encode(request, stream=False)
         body, content_type = await self._fetch(self._request(wire))
-        with self._named():
+        with self._named:
             reply = self._dialect.decode(body, content_type=content_type)
         return reply if reply.model else replace(reply, model=request.model)
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Delta, None]:
         """The reply in pieces, as they arrive."""
-        with self._named():
+        with self._named:
             wire = self._dialect.encode(request, stream=True)
         deadline = _loop_time() + self._endpoint.total_timeout_s
         response = await self._open(self._request(wire), deadline)
@@ -116,9 +121,10 @@ class HttpProvider:
 
     async def models(self) -> list[Mapping[str, JsonValue]]:
         """The models that the endpoint lists; each row has at least `id`."""
-        url = self._endpoint.models_url or f"{self._endpoint.base_url.rstrip('/')}/models"
-        body, _ = await self._fetch(self._built("GET", url, None, {}))
-        with self._named():
+        wire = self._dialect.listing()
+        url = self._endpoint.models_url or f"{self._endpoint.base_url.rstrip('/')}{wire.path}"
+        body, _ = await self._fetch(self._built(wire.method, url, wire.body, wire.headers))
+        with self._named:
             return self._dialect.models(body)
 
     async def aclose(self) -> None:
@@ -132,7 +138,7 @@ class HttpProvider:
     def _built(
         self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]
     ) -> httpx2.Request:
-        with self._translated():
+        with self._translated:
             known = self._urls.get(url)
             if known is None:
                 # Reading a URL takes as long as the rest of a request: each one is read once.
@@ -157,7 +163,7 @@ class HttpProvider:
 
     async def _open(self, request: httpx2.Request, deadline: float) -> httpx2.Response:
         """A response whose body is still to be read, and whose status is a good one."""
-        with self._translated():
+        with self._translated:
             async with asyncio.timeout_at(deadline):
                 response = await self._client.send(request, stream=True)
         if 200 <= response.status_code < 300:
@@ -183,34 +189,34 @@ class HttpProvider:
         self, response: httpx2.Response, deadline: float, *, cut_at: int | None = None
     ) -> bytes:
         """The body, decompressed; above the cap an error, or cut where a cut is asked for."""
+        self._refuse_large(_announced(response))
         parts, size = [], 0
-        async with aclosing(self._chunks(response, deadline)) as chunks:
-            async for chunk in chunks:
-                parts.append(chunk)
-                size += len(chunk)
-                if cut_at is not None and size >= cut_at:
-                    break
+        with self._translated:
+            async with asyncio.timeout_at(deadline), aclosing(response.aiter_bytes()) as chunks:
+                async for chunk in chunks:
+                    parts.append(chunk)
+                    size += len(chunk)
+                    if cut_at is not None and size >= cut_at:
+                        break
+                    self._refuse_large(size)
         return b"".join(parts)[:cut_at]
 
     async def _chunks(
         self, response: httpx2.Response, deadline: float
     ) -> AsyncGenerator[bytes, None]:
         """The body as it comes in, within its time and its size."""
-        size = _announced(response)
-        if size > LARGEST_REPLY_BYTES:
-            raise self._too_large()
+        self._refuse_large(_announced(response))
         size = 0
         async with aclosing(response.aiter_bytes()) as chunks:
             while True:
                 # No time-out may be open over a yield: it would cancel whoever reads.
-                with self._translated():
+                with self._translated:
                     async with asyncio.timeout_at(deadline):
                         chunk = await anext(chunks, None)
                 if chunk is None:
                     return
                 size += len(chunk)
-                if size > LARGEST_REPLY_BYTES:
-                    raise self._too_large()
+                self._refuse_large(size)
                 yield chunk
 
     async def _deltas(
@@ -219,7 +225,7 @@ class HttpProvider:
         content_type = response.headers.get("content-type", "")
         if "event-stream" not in content_type:
             body = await self._body(response, deadline)
-            with self._named():
+            with self._named:
                 reply = self._dialect.decode(body, content_type=content_type)
             yield unfold(reply)
             return
@@ -233,39 +239,35 @@ class HttpProvider:
                     break
         for delta in self._decoded(decoder, parser.finish):
             yield delta
-        with self._named():
+        with self._named:
             last = decoder.finish()
         for delta in last:
             yield delta
 
     def _decoded(self, decoder: StreamDecoder, events: Callable[[], list[str]]) -> Iterator[Delta]:
-        with self._named():
+        with self._named:
             for event in events():
                 yield from decoder.feed(event)
-
-    @contextmanager
-    def _named(self) -> Iterator[None]:
-        """Puts the endpoint's name before what a dialect says."""
-        try:
-            yield
-        except ProviderError as error:
-            raise self._with_name(error) from error.__cause__
 
     def _with_name(self, error: ProviderError) -> ProviderError:
         error.args = (self._masker.mask(f"{self._endpoint.name} {error}"),)
         return error
 
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
+    def _of_dialect(self, error: BaseException) -> None:
+        """Puts the endpoint's name before what a dialect says."""
+        if isinstance(error, ProviderError):
+            self._with_name(error)
+
+    def _of_transport(self, error: BaseException) -> None:
         """Turns what the transport raises into errors of ours."""
-        try:
-            yield
-        except (httpx2.InvalidURL, httpx2.LocalProtocolError, httpx2.UnsupportedProtocol) as error:
-            raise self._with_name(
-                ProviderError(f"cannot be asked: {self._words(error)}")
-            ) from error
-        except (httpx2.HTTPError, OSError) as error:
-            raise self._with_name(Unavailable(self._cause(error))) from error
+        match error:
+            case httpx2.InvalidURL() | httpx2.LocalProtocolError() | httpx2.UnsupportedProtocol():
+                said = f"cannot be asked: {self._words(error)}"
+                raise self._with_name(ProviderError(said)) from error
+            case httpx2.HTTPError() | OSError():
+                is_unsent = isinstance(error, httpx2.ConnectTimeout | httpx2.ConnectError)
+                unavailable = Unavailable(self._cause(error), is_unsent=is_unsent)
+                raise self._with_name(unavailable) from error
 
     def _cause(self, error: Exception) -> str:
         endpoint = self._endpoint
@@ -300,10 +302,25 @@ class HttpProvider:
             cause = cause.__cause__ or cause.__context__
         return type(error).__name__
 
-    def _too_large(self) -> ProviderError:
-        return self._with_name(
-            ProviderError(f"sent a reply above {LARGEST_REPLY_BYTES // 2**20} MiB")
-        )
+    def _refuse_large(self, size: int) -> None:
+        if size > LARGEST_REPLY_BYTES:
+            said = f"sent a reply above {LARGEST_REPLY_BYTES // 2**20} MiB"
+            raise self._with_name(ProviderError(said))
+
+
+class _Hearing:
+    """A `with` block whose error is shown to `hear`; without state, so that one is enough."""
+
+    def __init__(self, hear: Callable[[BaseException], None]) -> None:
+        self._hear = hear
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: object
+    ) -> None:
+        if error is not None:
+            self._hear(error)
 
 
 def _loop_time() -> float:

@@ -1,6 +1,7 @@
 """The embedded model: a small real one, run in this process, without a key or a network.
 
-Embedded.send ── Embedded.stream ── _encode         what is asked, refused here if it cannot be
+Embedded.send ── Embedded.stream ── encode          what is asked, refused here if it cannot be
+                                    _held           to a schema: of an answer, or of a call
                                     _generate       in a thread: load once, generate, deliver
                                     ChunkDecoder    chunks as on OpenAI's wire -> deltas
 """
@@ -18,16 +19,22 @@ from pathlib import Path
 from typing import TypeAlias
 
 from flowrun.chat.capabilities import Capabilities
-from flowrun.chat.messages import ChatReply, ChatRequest, Delta, fold
+from flowrun.chat.messages import ChatReply, ChatRequest, Delta, fold, unfold
 from flowrun.digest import JsonValue, canonical
 from flowrun.errors import ProviderError, Unavailable, Unsupported
 from flowrun.providers.engine import Engine
 from flowrun.providers.local_request import CONTEXT_TOKENS, MODEL, Asked, encode
-from flowrun.providers.openai import ChunkDecoder
+from flowrun.providers.local_tools import heard, offered
+from flowrun.providers.openai_chunks import ChunkDecoder
 from flowrun.providers.weights import SMOLLM2, Progress, Weights, fetch
 
 CAPABILITIES = Capabilities(
-    images_in=False, images_out=False, text_out=True, json_schema=True, json_object=False
+    images_in=False,
+    images_out=False,
+    text_out=True,
+    json_schema=True,
+    json_object=False,
+    tools=True,
 )
 Load: TypeAlias = Callable[[Progress], Engine]
 """Makes the engine, fetching its weights if need be; blocks meanwhile and reports progress."""
@@ -90,8 +97,17 @@ class Embedded:
         return fold([delta async for delta in self.stream(request)])
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Delta, None]:
-        """The reply in pieces, as they are generated."""
+        """The reply in pieces, as they are generated; one that may call tools comes whole."""
         asked = encode(request)
+        async with aclosing(self._held(asked)) as deltas:
+            if offered(request):
+                yield unfold(heard(fold([delta async for delta in deltas]), request))
+                return
+            async for delta in deltas:
+                yield delta
+
+    async def _held(self, asked: Asked) -> AsyncGenerator[Delta, None]:
+        """The reply, held to the first schema that the engine takes."""
         for schema in asked.schemas or (None,):
             if schema is not None and canonical(schema) in self._refused:
                 continue
@@ -103,7 +119,7 @@ class Embedded:
             except _GrammarRefused:
                 self._refused.add(canonical(schema))
         raise Unsupported(
-            f'"{MODEL}" cannot be held to "{request.response_format.name}"; simplify the schema '
+            f'"{MODEL}" cannot be held to "{asked.name}"; simplify the schema '
             "(look-arounds or counted repeats in a pattern, or bounds that contradict each other)"
         )
 
@@ -120,7 +136,7 @@ class Embedded:
 
         self._threads.submit(self._generate, asked, schema, deliver)
         decoder, said = ChunkDecoder(), ""
-        start = _STARTS.get(str(schema.get("type")), "") if schema else ""
+        start = _start(schema or {})
         try:
             while (chunk := await chunks.get()) is not None:
                 for delta in _read(chunk, decoder):
@@ -182,6 +198,16 @@ _Chunk: TypeAlias = Mapping[str, JsonValue] | ProviderError | None
 
 _Schema: TypeAlias = Mapping[str, JsonValue]
 _STARTS = {"object": "{", "array": "[", "string": '"'}
+
+
+def _start(schema: _Schema) -> str:
+    """The letter that everything that fits begins with, "" if there are several."""
+    branches = schema.get("anyOf")
+    found = {
+        _STARTS.get(str(each.get("type")), "") if isinstance(each, Mapping) else ""
+        for each in (branches if isinstance(branches, list) else [schema])
+    }
+    return found.pop() if len(found) == 1 else ""
 
 
 class _GrammarRefused(Exception):

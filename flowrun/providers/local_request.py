@@ -6,10 +6,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from flowrun.chat.messages import ChatRequest, Message, Text
+from flowrun.chat.messages import ChatRequest, Text
 from flowrun.digest import JsonValue
 from flowrun.errors import Unsupported
 from flowrun.providers.bounded import bounded, longest
+from flowrun.providers.local_tools import Close, form, hint, offered, spoken
 
 MODEL = "smollm2-135m-instruct"
 CONTEXT_TOKENS = 4096
@@ -20,11 +21,12 @@ class Asked:
     """What the engine is asked.
 
     `schemas` are finite; the first one whose grammar the engine takes holds the reply. None
-    are given where text is wanted.
+    are given where text is wanted. `name` is what the file calls them.
     """
 
     body: Mapping[str, JsonValue]
     schemas: tuple[Mapping[str, JsonValue], ...] = ()
+    name: str = ""
 
 
 _SYSTEM = "You are a helpful assistant."
@@ -46,9 +48,8 @@ def encode(request: ChatRequest) -> Asked:
         raise Unsupported(f'the embedded provider has one model, "{MODEL}", not "{request.model}"')
     if request.wants_image:
         raise Unsupported(f'"{MODEL}" writes text only; for a picture use local/placeholder')
-    messages: list[JsonValue] = [_message(each) for each in request.messages]
-    if all(each.role != "system" for each in request.messages):
-        messages.insert(0, {"role": "system", "content": _SYSTEM})
+    tools = offered(request)
+    messages = _messages(request, hint(request) if tools else "")
     options = _options(request)
     most = options.pop("max_tokens", None)
     body: dict[str, JsonValue] = {
@@ -58,21 +59,28 @@ def encode(request: ChatRequest) -> Asked:
         "temperature": 0,
         "repeat_penalty": 1.1,
     }
-    if request.response_format.kind == "text":
+    if request.response_format.kind == "text" and not tools:
         return Asked({**body, "max_tokens": most or _TEXT_TOKENS, **options})
     window = CONTEXT_TOKENS - int(len(json.dumps(messages)) / _CHARACTERS_PER_TOKEN)
     tokens = min(most, window) if isinstance(most, int) else window
     schemas = _finite(request, characters=int(max(64, tokens) * _CHARACTERS_PER_TOKEN))
     # A penalty on repeats would fall on quotes and braces.
     body |= {"repeat_penalty": 1.0, "max_tokens": most or longest(schemas[0]) + _MARGIN}
-    return Asked({**body, **options}, schemas)
+    name = " or ".join(each.name for each in tools) or request.response_format.name
+    return Asked({**body, **options}, schemas, name)
 
 
-def _message(message: Message) -> dict[str, JsonValue]:
-    texts = [part.text for part in message.parts if isinstance(part, Text)]
-    if len(texts) < len(message.parts):
+def _messages(request: ChatRequest, hint: str) -> list[JsonValue]:
+    """The conversation in the three roles that the model knows, with the hint for it in it."""
+    if not all(isinstance(part, Text) for each in request.messages for part in each.parts):
         raise Unsupported(f'"{MODEL}" cannot see: it takes text only, and was sent a picture')
-    return {"role": message.role, "content": "".join(texts)}
+    said = spoken(request.messages)
+    if all(role != "system" for role, _ in said):
+        said.insert(0, ("system", _SYSTEM))
+    if hint:
+        place = next(index for index, (role, _) in enumerate(said) if role == "system")
+        said[place] = ("system", f"{said[place][1]}\n\n{hint}")
+    return [{"role": role, "content": text} for role, text in said]
 
 
 _NUMBERS = frozenset(
@@ -122,15 +130,26 @@ def _check_options(options: Mapping[str, JsonValue]) -> None:
 
 def _finite(request: ChatRequest, *, characters: int) -> tuple[Mapping[str, JsonValue], ...]:
     """The schema with an end, and a looser one in case its grammar is too much for the engine."""
-    wanted = request.response_format
-    if wanted.schema is None:
-        raise Unsupported(
-            f'"{MODEL}" writes JSON only to a schema; use a response_format of type '
-            "json_schema, or the name of an entry of schemas"
-        )
-    try:
-        closed = bounded(wanted.schema, characters=characters)
-        looser = bounded(wanted.schema, characters=characters, counts_patterns=False)
-    except ValueError as error:
-        raise Unsupported(f'"{MODEL}" cannot keep to "{wanted.name}": {error}') from error
+
+    def closing(*, counts_patterns: bool) -> Close:
+        def close(schema: Mapping[str, JsonValue] | None, name: str) -> Mapping[str, JsonValue]:
+            if schema is None:
+                raise Unsupported(
+                    f'"{MODEL}" writes JSON only to a schema; use a response_format of type '
+                    "json_schema, or the name of an entry of schemas"
+                )
+            try:
+                return bounded(schema, characters=characters, counts_patterns=counts_patterns)
+            except ValueError as error:
+                raise Unsupported(f'"{MODEL}" cannot keep to "{name}": {error}') from error
+
+        return close
+
+    def whole(close: Close) -> Mapping[str, JsonValue]:
+        if offered(request):
+            return form(request, close)
+        return close(request.response_format.schema, request.response_format.name)
+
+    closed = whole(closing(counts_patterns=True))
+    looser = whole(closing(counts_patterns=False))
     return (closed,) if closed == looser else (closed, looser)

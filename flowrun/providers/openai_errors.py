@@ -55,6 +55,8 @@ _STATUS_OF_WORD: Mapping[str, int] = {
     "permission_error": 403,
     "permission_denied": 403,
     "not_found_error": 404,
+    "conflict_error": 409,
+    "request_too_large": 413,
     "invalid_request_error": 400,
     "invalid_request": 400,
     "content_filter": 400,

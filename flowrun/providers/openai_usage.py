@@ -19,16 +19,16 @@ def usage_of(reported: object) -> Usage | None:
     """What a reply says that it used; None where it says nothing of use."""
     if not isinstance(reported, Mapping):
         return None
-    prompt = _count(reported.get("prompt_tokens"))
-    output = _count(reported.get("completion_tokens"))
+    prompt = count_of(reported.get("prompt_tokens"))
+    output = count_of(reported.get("completion_tokens"))
     cost = _money(reported.get("cost"))
     if prompt is None and output is None and cost is None:
         return None
     details = reported.get("prompt_tokens_details")
     details = details if isinstance(details, Mapping) else {}
     left = prompt or 0
-    read = min(_count(details.get("cached_tokens")) or 0, left)
-    written = min(_count(details.get("cache_write_tokens")) or 0, left - read)
+    read = min(count_of(details.get("cached_tokens")) or 0, left)
+    written = min(count_of(details.get("cache_write_tokens")) or 0, left - read)
     return Usage(
         input_tokens=left - read - written,
         cache_read_tokens=read,
@@ -38,7 +38,7 @@ def usage_of(reported: object) -> Usage | None:
     )
 
 
-def _count(value: object) -> int | None:
+def count_of(value: object) -> int | None:
     """A number of tokens; None for what is none, text and fractions among it."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)

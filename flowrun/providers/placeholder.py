@@ -22,7 +22,12 @@ from flowrun.errors import Unsupported
 
 MODEL = "placeholder"
 CAPABILITIES = Capabilities(
-    images_in=True, images_out=True, text_out=False, json_schema=False, json_object=False
+    images_in=True,
+    images_out=True,
+    text_out=False,
+    json_schema=False,
+    json_object=False,
+    tools=False,
 )
 SAID = "a placeholder: no image model was used"
 """What the reply says beside its picture."""
@@ -94,6 +99,8 @@ def _check(request: ChatRequest) -> None:
         )
     if request.response_format.kind != "text":
         raise Unsupported("local/placeholder cannot answer in JSON, it draws pictures only")
+    if request.tools:
+        raise Unsupported("local/placeholder cannot call tools, it draws pictures only")
     unknown = sorted(request.image_config.keys() - _CONFIG)
     if unknown:
         known = ", ".join(sorted(_CONFIG))

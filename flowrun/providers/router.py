@@ -23,7 +23,7 @@ from flowrun.config import Config
 from flowrun.digest import JsonValue, digest
 from flowrun.errors import UsageError, did_you_mean
 from flowrun.masking import Masker
-from flowrun.providers.base import Endpoint, Provider
+from flowrun.providers.base import Dialect, Endpoint, Provider
 from flowrun.providers.catalog import (
     LOCAL_IMAGE_MODEL,
     PRESETS,
@@ -96,7 +96,7 @@ class Router:
         capabilities = endpoint.capabilities if known is None else known[model]
         if (script := self._config.fakes.get(model)) and endpoint.dialect == "fake":
             # What a script says is part of what an answer is kept under.
-            said = digest("script/1", [list(script.replies), [list(rule) for rule in script.rules]])
+            said = digest("script/1", script.as_json())
             endpoint = replace(endpoint, base_url=f"script:{said}")
         return Resolved(endpoint, model, capabilities, price_of(label, endpoint, self._config))
 
@@ -127,7 +127,7 @@ class Router:
         raise UsageError(f'"{slug}" is no preset, and no provider is configured: {mend}')
 
     def _is_configured(self, endpoint: Endpoint) -> bool:
-        if endpoint.dialect != "openai":
+        if not endpoint.is_remote:
             return False
         if endpoint.key_env is None:
             return True
@@ -214,15 +214,18 @@ class Providers:
         *,
         retries: int = 4,
         on_retry: Callable[[str, float, int], None] = lambda *_: None,
+        paying: Callable[[Provider], Provider] | None = None,
     ) -> Provider:
         """The provider that answers for a model, for one step, with its wrappers.
 
         `on_retry` is told the reason, the delay in seconds, and the number of the next attempt.
+        `paying` is a wrapper for what every single attempt passes through.
 
         Raises: UsageError if its key is not set.
         """
         limited, health = self._stack(resolved)
-        return Retrying(limited, Backoff(retries=retries), health=health, on_retry=on_retry)
+        each = limited if paying is None else paying(limited)
+        return Retrying(each, Backoff(retries=retries), health=health, on_retry=on_retry)
 
     async def models(self, endpoint: Endpoint) -> list[Mapping[str, JsonValue]]:
         """The models that an endpoint lists over HTTP.
@@ -233,7 +236,7 @@ class Providers:
 
     def _stack(self, resolved: Resolved) -> tuple[Limited, Health]:
         endpoint = resolved.endpoint
-        name = endpoint.name if endpoint.dialect == "openai" else resolved.label
+        name = endpoint.name if endpoint.is_remote else resolved.label
         if name not in self._stacks:
             in_flight = min(self._in_flight, endpoint.max_in_flight or self._in_flight)
             health = Health(in_flight=in_flight)
@@ -244,7 +247,7 @@ class Providers:
 
     def _base(self, resolved: Resolved) -> Provider:
         match resolved.endpoint.dialect:
-            case "openai":
+            case "openai" | "anthropic":
                 return self._http(resolved.endpoint)
             case "local":
                 return self._local(resolved.model)
@@ -256,7 +259,6 @@ class Providers:
     def _http(self, endpoint: Endpoint) -> HttpProvider:
         # Imported here, for a run of the embedded model needs no HTTP client.
         from flowrun.providers.http import HttpProvider, open_client
-        from flowrun.providers.openai import OpenAIDialect
 
         key = self._key(endpoint)
         urls = (endpoint.base_url, endpoint.models_url or "")
@@ -271,11 +273,21 @@ class Providers:
         }
         return HttpProvider(
             replace(endpoint, headers={**endpoint.headers, **named}),
-            OpenAIDialect(self.masker.mask),
+            self._dialect(endpoint),
             self._clients[tls],
             key=key,
             masker=self.masker,
         )
+
+    def _dialect(self, endpoint: Endpoint) -> Dialect:
+        # Imported here, for few runs speak more than one.
+        if endpoint.dialect == "anthropic":
+            from flowrun.providers.anthropic import AnthropicDialect
+
+            return AnthropicDialect(self.masker.mask)
+        from flowrun.providers.openai import OpenAIDialect
+
+        return OpenAIDialect(self.masker.mask)
 
     def _local(self, model: str) -> Provider:
         # Imported here, for they belong to an extra and cost more than a small run takes.
@@ -305,12 +317,13 @@ class Providers:
         return None if endpoint.key_env is None else _header(endpoint.key_env, self._environ)
 
     def _secrets(self) -> list[str]:
+        """What is masked: the keys of endpoints, and what tools may be given."""
         names = {
             name
             for each in self.router.endpoints.values()
             for name in (each.key_env, *each.header_env.values())
             if name is not None
-        }
+        } | set(self._config.tools.env)
         return [value for name in sorted(names) if (value := self._environ.get(name, "").strip())]
 
 

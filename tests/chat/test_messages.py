@@ -1,6 +1,11 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TypeVar
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from flowrun.chat.images import Image
 from flowrun.chat.messages import (
@@ -11,10 +16,14 @@ from flowrun.chat.messages import (
     Message,
     ResponseFormat,
     Text,
+    ToolCall,
+    ToolCallPiece,
+    ToolDefinition,
     fold,
     unfold,
 )
 from flowrun.chat.usage import Usage
+from flowrun.digest import JsonValue
 from flowrun.errors import Unavailable
 
 PICTURE = Image(b"bytes", "image/png", 1, 2, "ab" * 32)
@@ -62,6 +71,145 @@ def test_fold_of_a_cut_stream_is_an_error() -> None:
 def test_unfold_is_the_inverse_of_fold() -> None:
     reply = ChatReply("text", "stop", "m", Usage(1), (PICTURE,), "refusal", "reasoning", "id")
     assert fold([unfold(reply)]) == reply
+
+
+def test_fold_puts_the_pieces_of_calls_together() -> None:
+    deltas = [
+        Delta(tool_calls=(ToolCallPiece(4, "b", "g"), ToolCallPiece(1, "a", "f", '{"x"'))),
+        Delta(tool_calls=(ToolCallPiece(1, "again", "again", ":1}"),)),
+        Delta(tool_calls=(ToolCallPiece(4, arguments="{}"),), finish_reason="tool_calls"),
+    ]
+    calls = (ToolCall("a", "f", '{"x":1}'), ToolCall("b", "g", "{}"))
+    assert fold(deltas) == ChatReply("", "tool_calls", "", tool_calls=calls)
+
+
+def test_fold_forgets_calls_from_before_a_restart() -> None:
+    deltas = [
+        Delta(tool_calls=(ToolCallPiece(0, "a", "f", '{"x"'),)),
+        Delta(restart=True),
+        Delta(tool_calls=(ToolCallPiece(0, "b", "g", "{}"),), finish_reason="tool_calls"),
+    ]
+    assert fold(deltas).tool_calls == (ToolCall("b", "g", "{}"),)
+
+
+T = TypeVar("T")
+WORDS = st.text(max_size=12)
+REPLIES = st.builds(
+    ChatReply,
+    WORDS,
+    st.sampled_from(["stop", "length", "content_filter", "tool_calls"]),
+    WORDS,
+    st.none() | st.builds(Usage, st.integers(0, 9), output_tokens=st.integers(0, 9)),
+    st.lists(st.just(PICTURE), max_size=2).map(tuple),
+    WORDS,
+    WORDS,
+    WORDS,
+    st.lists(st.builds(ToolCall, WORDS, WORDS, WORDS), max_size=3).map(tuple),
+)
+
+
+@given(REPLIES)
+def test_a_whole_reply_is_a_stream_of_one(reply: ChatReply) -> None:
+    assert fold([unfold(reply)]) == reply
+
+
+def halves(draw: st.DrawFn, whole: Sequence[T]) -> tuple[Sequence[T], Sequence[T]]:
+    at = draw(st.integers(0, len(whole)))
+    return whole[:at], whole[at:]
+
+
+def split(draw: st.DrawFn, delta: Delta) -> list[Delta]:
+    """A delta as two that say the same; what comes whole comes in the first."""
+    text, more_text = halves(draw, delta.text)
+    refusal, more_refusal = halves(draw, delta.refusal)
+    reasoning, more_reasoning = halves(draw, delta.reasoning)
+    images, more_images = halves(draw, delta.images)
+    first, second = [], []
+    for each in delta.tool_calls:
+        arguments, more = halves(draw, each.arguments)
+        first.append(ToolCallPiece(each.index, each.id, each.name, str(arguments)))
+        second.append(ToolCallPiece(each.index, arguments=str(more)))
+    return [
+        Delta(
+            str(text), str(refusal), str(reasoning), tuple(images),
+            model=delta.model, id=delta.id, tool_calls=tuple(first),
+        ),
+        Delta(
+            str(more_text), str(more_refusal), str(more_reasoning), tuple(more_images),
+            delta.finish_reason, delta.usage, tool_calls=tuple(second),
+        ),
+    ]  # fmt: skip
+
+
+@st.composite
+def streamed(draw: st.DrawFn) -> tuple[ChatReply, list[Delta]]:
+    """A reply, and deltas that add up to it, perhaps after some that are void."""
+    reply = draw(REPLIES)
+    deltas = [unfold(reply)]
+    for _ in range(draw(st.integers(0, 4))):
+        at = draw(st.integers(0, len(deltas) - 1))
+        deltas[at : at + 1] = split(draw, deltas[at])
+    if draw(st.booleans()):
+        deltas = [unfold(draw(REPLIES)), Delta(restart=True), *deltas]
+    return reply, deltas
+
+
+@given(streamed())
+def test_any_stream_of_a_reply_adds_up_to_it(case: tuple[ChatReply, list[Delta]]) -> None:
+    reply, deltas = case
+    assert fold(deltas) == reply
+
+
+SEARCH = ToolDefinition("search", "Finds pages.", {"type": "object"})
+CLOCK = ToolDefinition("clock", "", {})
+
+
+def test_tools_and_their_turns_are_plain_data() -> None:
+    calls = (ToolCall("a", "search", "{}"),)
+    messages = (
+        Message("assistant", (), calls),
+        Message("tool", (Text("found"),), tool_call_id="a"),
+    )
+    found = ChatRequest("m", messages, tools=(SEARCH, CLOCK), tool_choice="auto").as_json()
+    assert found["tools"] == [
+        {
+            "type": "function",
+            "function": {
+                "name": "search",
+                "parameters": {"type": "object"},
+                "description": "Finds pages.",
+            },
+        },
+        {"type": "function", "function": {"name": "clock", "parameters": {}}},
+    ]
+    assert (found["tool_choice"], found["parallel_tool_calls"]) == ("auto", None)
+    assert found["messages"] == [
+        {
+            "role": "assistant",
+            "parts": [],
+            "tool_calls": [{"id": "a", "name": "search", "arguments": "{}"}],
+        },
+        {"role": "tool", "parts": [{"text": "found"}], "tool_call_id": "a"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("choice", "forced", "free"),
+    [
+        (None, (), (SEARCH, CLOCK)),
+        ("auto", (), (SEARCH, CLOCK)),
+        ("none", (), ()),
+        ("required", (SEARCH, CLOCK), ()),
+        ({"type": "function", "function": {"name": "clock"}}, (CLOCK,), ()),
+        ({"type": "function", "function": {"name": "other"}}, (), ()),
+    ],
+    ids=str,
+)
+def test_a_choice_of_tools(
+    choice: JsonValue, forced: tuple[ToolDefinition, ...], free: tuple[ToolDefinition, ...]
+) -> None:
+    request = ChatRequest("m", (), tools=(SEARCH, CLOCK), tool_choice=choice)
+    assert (request.forced_tools, request.free_tools) == (forced, free)
 
 
 def test_a_request_is_plain_data_with_images_by_digest() -> None:

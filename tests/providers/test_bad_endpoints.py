@@ -24,6 +24,7 @@ from tests.support.asking import (
 )
 from tests.support.endpoint import BEHAVIOURS, MIXED, ByModel, Server, endpoint
 from tests.support.oddities import CURIOUS, FINAL
+from tests.support.tool_models import TOOL_MODELS
 
 EITHER = r"(gave a reply|sent an event) that is not JSON"
 
@@ -253,4 +254,5 @@ def test_every_behaviour_has_its_expectation() -> None:
     waits |= {"429-seconds", "429-zero", "503-seconds"}
     sizes = {"huge", "endless", "endless-comments", "gzip-bomb", "huge-line"}
     pictures = {"image", "image-partial", "image-mislabelled", "image-bomb"}
-    assert set(BEHAVIOURS) == set(ERRORS) | set(HUNG) | set(TEXTS) | waits | sizes | pictures
+    plain = set(ERRORS) | set(HUNG) | set(TEXTS)
+    assert set(BEHAVIOURS) == plain | waits | sizes | pictures | set(TOOL_MODELS)

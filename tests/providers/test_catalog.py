@@ -19,7 +19,7 @@ def configured(text: str) -> Config:
 
 def test_known_endpoints_need_no_configuration() -> None:
     assert endpoints(Config()) == ENDPOINTS
-    assert sorted(ENDPOINTS) == ["fake", "gumloop", "local", "openai", "openrouter"]
+    assert sorted(ENDPOINTS) == ["anthropic", "fake", "gumloop", "local", "openai", "openrouter"]
 
 
 def test_gumloop_has_one_host_for_chat_and_one_for_models() -> None:
@@ -156,7 +156,7 @@ def test_what_runs_here_is_known_and_costs_nothing() -> None:
     ]
     fakes = models_of(ENDPOINTS["fake"], config) or {}
     assert sorted(fakes) == ["echo", "image", "mine"]
-    assert fakes["mine"] == Capabilities()
+    assert fakes["mine"] == Capabilities(tools=True)
     assert price_of("local/placeholder", ENDPOINTS["local"], config) == FREE
 
 

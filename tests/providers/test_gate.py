@@ -225,6 +225,7 @@ def test_a_wait_of_more_than_ten_minutes_is_not_waited() -> None:
         with pytest.raises(Unavailable) as caught:
             await slots.enter()
         assert (str(caught.value), caught.value.retry_after_s) == ("slowly", 7200.0)
+        assert caught.value.is_unsent
         return slots
 
     assert run(main()).in_flight == 0

@@ -106,6 +106,7 @@ def test_when_patience_is_over_calls_fail_without_asking() -> None:
     assert str(caught.value) == (
         "not asked, for there was no answer in 71 s: mine answered 503: down"
     )
+    assert caught.value.is_unsent
 
 
 def test_an_answer_closes_the_circuit_for_all_who_wait() -> None:

@@ -157,6 +157,8 @@ def test_what_the_transport_raises_is_translated(
     assert str(error) == said
     assert error.__cause__ is raised
     assert not getattr(error, "is_overload", False)
+    never_came = isinstance(raised, httpx2.ConnectError | httpx2.ConnectTimeout)
+    assert getattr(error, "is_unsent", False) == never_came
 
 
 def test_the_cause_of_a_cause_is_told() -> None:

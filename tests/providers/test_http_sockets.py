@@ -156,8 +156,9 @@ def test_a_proxy_of_the_environment_is_used(
             return (await provider.send(replace(ASKED, model="echo"))).text
 
     with endpoint() as server:
-        monkeypatch.setenv("HTTP_PROXY", server.url.removesuffix("/v1"))
+        monkeypatch.setenv("HTTP_PROXY", server.url.removesuffix("/v1").replace("//", "//me:pw@"))
         assert asyncio.run(main()) == "hello, 日本"
+        assert server.seen[0].headers["proxy-authorization"] == "Basic bWU6cHc="
 
 
 @widths

@@ -12,7 +12,14 @@ from typing import Any, TypeVar
 import jsonschema_rs
 import pytest
 
-from flowrun.chat.messages import ChatReply, ChatRequest, Message, ResponseFormat, Text
+from flowrun.chat.messages import (
+    ChatReply,
+    ChatRequest,
+    Message,
+    ResponseFormat,
+    Text,
+    ToolDefinition,
+)
 from flowrun.digest import JsonValue
 from flowrun.errors import ProviderError, Unsupported
 from flowrun.providers.engine import Engine
@@ -149,3 +156,49 @@ def test_nobody_else_may_use_its_port(engine: Llama) -> None:
 
 def test_one_core_is_left_free() -> None:
     assert 1 <= threads() <= 8
+
+
+WEATHER = ToolDefinition(
+    "get_weather",
+    "Get the weather in a city.",
+    {
+        "type": "object",
+        "properties": {"city": {"$ref": "#/$defs/name"}, "days": {"type": "integer", "minimum": 1}},
+        "required": ["city", "days"],
+        "$defs": {"name": {"type": "string", "maxLength": 40}},
+    },
+)
+CLOCK = ToolDefinition("clock", "", {"type": "object", "properties": {}})
+
+
+@pytest.mark.parametrize(
+    "choice", ["required", {"type": "function", "function": {"name": "get_weather"}}], ids=str
+)
+def test_a_forced_call_fits_its_parameters(engine: Llama, choice: JsonValue) -> None:
+    request = ChatRequest(
+        MODEL,
+        (Message("user", (Text("What is the weather in Oslo?"),)),),
+        tools=(WEATHER, CLOCK) if choice == "required" else (CLOCK, WEATHER),
+        tool_choice=choice,
+    )
+    reply = using(engine, lambda provider: provider.send(request))
+    (call,) = reply.tool_calls
+    schema = {each.name: each.parameters for each in request.tools}[call.name]
+    assert jsonschema_rs.is_valid(dict(schema), json.loads(call.arguments))
+    assert choice == "required" or call.name == "get_weather"
+
+
+def test_a_free_choice_ends_in_an_answer(engine: Llama) -> None:
+    async def work(provider: Embedded) -> ChatReply:
+        asked = ChatRequest(
+            MODEL, (Message("user", (Text("What is the weather in Oslo?"),)),), tools=(WEATHER,)
+        )
+        reply = await provider.send(asked)
+        said = Message("assistant", (Text(reply.text),), reply.tool_calls)
+        results = [Message("tool", (Text("rain"),), tool_call_id=c.id) for c in reply.tool_calls]
+        again = ChatRequest(MODEL, (*asked.messages, said, *results), tools=(WEATHER,))
+        return await provider.send(again) if results else reply
+
+    reply = using(engine, work)
+    assert (reply.finish_reason, reply.tool_calls) == ("stop", ())
+    assert reply.text.strip()

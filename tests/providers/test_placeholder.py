@@ -17,6 +17,7 @@ from flowrun.chat.messages import (
     Part,
     ResponseFormat,
     Text,
+    ToolDefinition,
 )
 from flowrun.digest import JsonValue
 from flowrun.errors import Unsupported
@@ -132,6 +133,12 @@ def test_json_is_refused() -> None:
     )
     with pytest.raises(Unsupported, match="cannot answer in JSON"):
         sent(request)
+
+
+def test_tools_are_refused() -> None:
+    tools = (ToolDefinition("search", "", {}),)
+    with pytest.raises(Unsupported, match="cannot call tools"):
+        sent(ChatRequest(MODEL, (), modalities=("image",), tools=tools))
 
 
 def test_a_picture_to_be_fetched_is_refused() -> None:

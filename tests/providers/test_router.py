@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from flowrun.chat.capabilities import Capabilities
-from flowrun.chat.messages import ChatRequest, Message, Text
+from flowrun.chat.messages import ChatReply, ChatRequest, Message, Text
 from flowrun.config import Config, load, read
-from flowrun.errors import UsageError
+from flowrun.errors import Unavailable, UsageError
 from flowrun.providers.catalog import ENDPOINTS
+from flowrun.providers.fake import Fake
 from flowrun.providers.router import Providers, known_capabilities, missing_key, resolve
 from tests.support.endpoint import endpoint
 
@@ -75,7 +76,7 @@ def test_a_known_provider_with_a_key_serves_bare_slugs() -> None:
         ("opena/x", "", '"opena/x" names the unknown provider "opena": did you mean openai?'),
         ("qqq/x", "",
          '"qqq/x" names the unknown provider "qqq": '
-         "known are gumloop, openai, openrouter, local, fake"),
+         "known are gumloop, openai, openrouter, anthropic, local, fake"),
         ("openai/", "", '"openai/" names no model of openai'),
         ("local/smollm", "",
          '"local/smollm" is not there: it has smollm2-135m-instruct, placeholder'),
@@ -156,6 +157,12 @@ def test_secrets_are_masked() -> None:
     assert masker.mask("a sk-canary b user-canary") == "a *** b ***"
 
 
+def test_what_tools_may_be_given_is_masked() -> None:
+    config = read('[tools]\nenv = ["WEATHER_KEY", "NOT_SET"]', Path("flowrun.toml"))
+    masker = Providers(config, in_flight=1, environ={"WEATHER_KEY": "w-canary"}).masker
+    assert masker.mask("a w-canary b") == "a *** b"
+
+
 def test_fakes_answer_as_configured() -> None:
     async def main() -> list[str]:
         text = '[fake.greeter]\nreplies = ["Hello.", "Goodbye."]'
@@ -169,6 +176,24 @@ def test_fakes_answer_as_configured() -> None:
         return found
 
     assert asyncio.run(main()) == ["Hello.", "hello", "Goodbye.", "Goodbye."]
+
+
+def test_each_attempt_passes_through_what_pays_for_it() -> None:
+    class Busy(Fake):
+        async def send(self, request: ChatRequest) -> ChatReply:
+            self.requests.append(request)
+            raise Unavailable("busy")
+
+    async def main() -> int:
+        async with Providers(Config(), in_flight=4, environ={}) as providers:
+            busy = Busy([""])
+            resolved = providers.resolve("fake/echo")
+            paid = providers.provider(resolved, retries=0, paying=lambda provider: busy)
+            with pytest.raises(Unavailable):
+                await paid.send(asked(resolved.model))
+            return len(busy.requests)
+
+    assert asyncio.run(main()) == 1
 
 
 def test_a_picture_comes_from_the_fake() -> None:
