@@ -4,9 +4,10 @@
 in a process of its own, prints its URL, and tells at /stats what it has seen.
 
 The model's name decides the answer: `echo` says what it was asked, `word` says a short word,
-`chaos-<name>` behaves as FAULTS and ODDITIES have it, `chaos-<name>.2` does so for the first
-two attempts of a conversation and then well, `chaos-mix` fails at random. Whatever a provider
-puts before the last `/` of a model's name is ignored.
+`chaos-<name>` behaves as FAULTS, ODDITIES and TOOL_MODELS have it, `chaos-<name>.2` does so for the
+first two attempts of a conversation and then well, `chaos-mix` fails at random; `tool-<name>`
+is short for `chaos-tool-<name>`. Whatever a provider puts before the last `/` of a model's name
+is ignored.
 """
 
 from __future__ import annotations
@@ -26,9 +27,10 @@ from dataclasses import dataclass, field
 from tests.support.faults import FAULTS
 from tests.support.oddities import ODDITIES
 from tests.support.replies import echo, error, unary, word
+from tests.support.tool_models import TOOL_MODELS
 from tests.support.wire import Action, Answer, Connection, Log, Seen, Wait
 
-BEHAVIOURS: dict[str, Answer] = {**FAULTS, **ODDITIES}
+BEHAVIOURS: dict[str, Answer] = {**FAULTS, **ODDITIES, **TOOL_MODELS}
 
 MIXED = ("429-zero", "500", "502", "503", "529", "reset-early", "reset-headers", "reset-body",
          "cut", "cut-clean", "error-chunk")  # fmt: skip
@@ -58,6 +60,8 @@ class ByModel:
 
     def _chosen(self, seen: Seen) -> Answer:
         name = seen.model.rpartition("/")[2]
+        if name.startswith("tool-"):
+            name = f"chaos-{name}"
         if not name.startswith("chaos-"):
             return word if name == "word" else echo
         key = (name, seen.opening)

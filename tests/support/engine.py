@@ -70,7 +70,7 @@ class Scripted:
             self.playing -= 1
 
     def grammar(self, schema: Mapping[str, JsonValue]) -> str:
-        return f"grammar of {schema['type']}"
+        return f"grammar of {schema.get('type', 'anyOf')}"
 
 
 class Broken(Scripted):

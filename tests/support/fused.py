@@ -1,15 +1,18 @@
 """Runs of a pipeline whose process ends at the n-th touch of the disk, for every n.
 
 `python -m tests.support.fused FOLDER URL` works in a copy of a small project for each n: a run
-that ends before (or in the middle of) the n-th open, write, fsync, rename, mkdir or unlink,
-then a whole one. It prints what was wrong, and at the end the number of trials.
+that ends before (or in the middle of) the n-th open, write, fsync, rename, mkdir or unlink, or
+before or after a statement of the store, then a whole one. It prints what was wrong, and at the
+end the number of trials.
 """
 
 from __future__ import annotations
 
 import os
+import sqlite3
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -75,8 +78,22 @@ class Fuse:
 
         return fused
 
+    def connect(self, connect: Callable[..., Any]) -> Callable[..., Any]:
+        return partial(connect, factory=_fused_connection(self))
 
-def run(folder: Path, touches: int | None) -> int:
+
+def _fused_connection(fuse: Fuse) -> type[sqlite3.Connection]:
+    class Fused(sqlite3.Connection):
+        def execute(self, *args: Any) -> sqlite3.Cursor:
+            fuse.burn()
+            done = super().execute(*args)
+            fuse.burn()
+            return done
+
+    return Fused
+
+
+def run(folder: Path, touches: int | None, *words: str) -> int:
     """The exit code of a run in a process of its own; None: nothing ends it."""
     process = os.fork()
     if process == 0:
@@ -86,7 +103,8 @@ def run(folder: Path, touches: int | None) -> int:
             for name in VERBS:
                 setattr(os, name, fuse.before(getattr(os, name)))
             os.write = fuse.tear(os.write)
-        sys.argv = ["flowrun", "execute", "ten.yaml", "-q"]
+            sqlite3.connect = fuse.connect(sqlite3.connect)
+        sys.argv = ["flowrun", "execute", *(words or ("ten.yaml",)), "-q"]
         try:
             flowrun()
         except SystemExit as ended:

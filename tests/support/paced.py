@@ -1,7 +1,8 @@
 """An endpoint in a process of its own that answers each prompt after a time of its own.
 
 `python -m tests.support.paced 5 60` prints its URL and answers after 5 to 60 ms, which the
-prompt decides. What it has seen stands at /log; /wait answers when it has seen so many.
+prompt decides. Where tools are offered, all of them are called four times. What it has seen
+stands at /log; /wait answers when it has seen so many.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from urllib.parse import urlsplit
 
 from tests.support.endpoint import Server
 from tests.support.replies import echo, unary, word
+from tests.support.tool_models import TOOL_MODELS
 from tests.support.wire import Action, Seen, Wait
 
 _LOOK_EVERY_S = 0.002
@@ -106,6 +108,9 @@ class _Answers:
 
     def _late(self, seen: Seen) -> Iterator[Action]:
         yield Wait(random.Random(seen.prompt).uniform(*self._range))
+        if seen.json.get("tools"):
+            yield from TOOL_MODELS["tool-four"](seen)
+            return
         is_text = "response_format" not in seen.json and "image" not in seen.json.get(
             "modalities", ()
         )

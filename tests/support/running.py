@@ -17,7 +17,8 @@ from flowrun.chat.usage import Price, Usage
 from flowrun.document.check import check
 from flowrun.document.plan import Plan
 from flowrun.document.source import load
-from flowrun.errors import UsageError
+from flowrun.document.tool import Tool
+from flowrun.errors import StepError, UsageError
 from flowrun.folder import Folder
 from flowrun.masking import Masker
 from flowrun.proofs import FullProofs
@@ -26,13 +27,17 @@ from flowrun.providers.fake import Answer, Fake
 from flowrun.providers.router import Resolved
 from flowrun.providers.wrap import Backoff, Retrying
 from flowrun.run.ask import Asker
+from flowrun.run.calls import Caller
 from flowrun.run.events import Event, StepFinished
 from flowrun.run.execution import Execution, RunResult
 from flowrun.run.job import Job
+from flowrun.run.offers import Toolbox
 from flowrun.run.outputs import Outlet
 from flowrun.run.perform import Performer
+from flowrun.run.subruns import SubRuns
 from flowrun.store.base import Policy, Store
 from flowrun.store.memory import MemoryStore
+from flowrun.tools import base
 from tests.support import virtual_time
 from tests.support.replies import png
 
@@ -97,12 +102,17 @@ class Models:
         return Resolved(endpoint, name, known, self._prices.get(name))
 
     def provider(
-        self, resolved: Resolved, *, retries: int, on_retry: Callable[[str, float, int], None]
+        self,
+        resolved: Resolved,
+        *,
+        retries: int,
+        on_retry: Callable[[str, float, int], None],
+        paying: Callable[[Provider], Provider] | None,
     ) -> Provider:
         """The script, with retries in virtual time."""
         self.asked_of.append(resolved.model)
         return Retrying(
-            self.fake,
+            self.fake if paying is None else paying(self.fake),
             Backoff(retries=retries),
             on_retry=on_retry,
             clock=virtual_time.CLOCK,
@@ -159,9 +169,20 @@ class Run:
         return sorted(found)
 
 
+class NoTools:
+    """A toolbox without any."""
+
+    async def ready(self, tool: Tool) -> Mapping[str, base.Tool]:
+        """Never."""
+        raise StepError(f'the tool "{tool.name}" cannot be had')
+
+
 @dataclass
 class Stage:
-    """Everything that a run needs; kept, a second run finds what the first one left."""
+    """Everything that a run needs; kept, a second run finds what the first one left.
+
+    `files` are those beside the pipeline, `toolbox` has its tools ready.
+    """
 
     models: Models = field(default_factory=Models)
     store: Store = field(default_factory=MemoryStore)
@@ -175,10 +196,14 @@ class Stage:
     on_start: Callable[[Execution], None] | None = None
     listener: Callable[[Event], None] | None = None
     events: list[Event] = field(default_factory=list)
+    files: Mapping[str, str] = field(default_factory=dict)
+    toolbox: Toolbox = field(default_factory=NoTools)
+    token: str = "run"
+    redo: frozenset[str] = frozenset()
 
     def run(self, source: str, **inputs: object) -> Run:
         """Runs a pipeline's text to its end, in virtual time."""
-        return self.run_plan(plan_of(source), **inputs)
+        return self.run_plan(plan_of(source, self.files), **inputs)
 
     def run_plan(self, plan: Plan, **inputs: object) -> Run:
         """Runs a plan to its end, in virtual time."""
@@ -194,6 +219,17 @@ class Stage:
             if self.listener is not None:
                 self.listener(event)
 
+        sub_runs = SubRuns(self._read)
+        caller = Caller(
+            self.toolbox,
+            self.store,
+            self.policy,
+            emit,
+            sub_runs=sub_runs,
+            token=self.token,
+            redo=self.redo,
+            masker=self.masker,
+        )
         asker = Asker(
             models=self.models,
             store=self.store,
@@ -202,19 +238,24 @@ class Stage:
             concurrency=self.concurrency,
             is_watched=self.is_watched,
             masker=self.masker,
+            calls=caller,
         )
         outlet = Outlet(Folder(self.out), emit)
         outlet.check(plan, inputs)
         execution = Execution(
             plan,
             inputs,
-            Performer(asker, emit, self.overrides),
+            Performer(asker, emit, self.overrides, caller, self._read),
             outlet,
             keep_going=self.keep_going,
         )
+        sub_runs.schedule = execution.schedule
         if self.on_start is not None:
             self.on_start(execution)
         return Run(await execution.run(), self.models, events)
+
+    def _read(self, name: str) -> bytes:
+        return self.files[name].encode()
 
 
 def plan_of(source: str, files: Mapping[str, str] | None = None) -> Plan:

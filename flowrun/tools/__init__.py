@@ -1,0 +1,1 @@
+"""Tools that steps and models call: Python, HTTP, shell and MCP behind one protocol."""
