@@ -1,7 +1,8 @@
 """What a check proves of a file, and how a run knows it from an earlier one.
 
 A file that was found sound leaves a small note under .flowrun/checked/, named by the digest of its
-text: the order of its steps, and the digests of the files it reads. The next run of the same
+text: the orders of its steps, of those in its blocks and in the pipelines that it uses, and the
+digests of the files that it reads, those pipelines among them. The next run of the same
 text goes without pydantic, networkx and type inference, whose imports alone cost more than a
 small run takes: see docs/decisions/spec-validation.md.
 """
@@ -23,12 +24,13 @@ from flowrun.folder import Folder, FolderError
 if TYPE_CHECKING:
     from flowrun.document.edges import Edge
     from flowrun.document.outline import Flaw
+    from flowrun.document.parts import Parts
     from flowrun.document.slots import ReadFile, Span
     from flowrun.document.source import Loaded
-    from flowrun.document.task import Input, Output, Task
+    from flowrun.document.source import Path as Place
 
 _ABSENT = ""
-_VERSION = "checked/1"
+_VERSION = "checked/2"
 """Changes with the language and its checks, so that no old note speaks for a new rule."""
 
 
@@ -50,24 +52,30 @@ class FullProofs:
         return order(steps, edges)
 
     def types(
-        self,
-        loaded: Loaded,
-        inputs: Sequence[Input],
-        tasks: Sequence[Task],
-        outputs: Sequence[Output],
-        step_names: Iterable[str],
-    ) -> tuple[Sequence[Diagnostic], Mapping[str, Sequence[Span]]]:
+        self, loaded: Loaded, parts: Parts, step_names: Iterable[str]
+    ) -> tuple[Sequence[Diagnostic], Mapping[Place, Sequence[Span]]]:
         """The faults of what templates read, and where prompts show images."""
         from flowrun.document.typecheck import type_faults
 
-        return type_faults(loaded, inputs, tasks, outputs, step_names)
+        return type_faults(loaded, parts, step_names)
 
 
 @dataclass(frozen=True, slots=True)
 class KnownProofs:
-    """Repeats what an earlier check of the same files proved: nothing was wrong."""
+    """Repeats what an earlier check of the same files proved: nothing was wrong.
 
-    ordered: tuple[str, ...]
+    `orders` holds by the names of some steps the orders in which such steps were put.
+    """
+
+    orders: Mapping[frozenset[str], Sequence[Sequence[str]]]
+
+    @classmethod
+    def of(cls, orders: Iterable[Sequence[str]]) -> KnownProofs:
+        """What is known from the orders of all levels."""
+        found: dict[frozenset[str], list[Sequence[str]]] = {}
+        for each in orders:
+            found.setdefault(frozenset(each), []).append(tuple(each))
+        return cls(found)
 
     def form(self, loaded: Loaded) -> Sequence[Flaw]:
         """None."""
@@ -76,22 +84,19 @@ class KnownProofs:
     def order(
         self, steps: Sequence[str], edges: Iterable[Edge]
     ) -> tuple[Sequence[str], Sequence[Sequence[Edge]]]:
-        """The order found then; found anew if it is not one of these steps and edges."""
+        """The order found then; found anew if none was of these steps and edges."""
         known = list(edges)
-        place = {step: index for index, step in enumerate(self.ordered)}
-        is_whole = len(place) == len(self.ordered) and place.keys() == set(steps)
-        if is_whole and all(place[each.source] < place[each.target] for each in known):
-            return self.ordered, ()
+        for ordered in self.orders.get(frozenset(steps), ()):
+            place = {step: index for index, step in enumerate(ordered)}
+            if len(place) == len(ordered) and all(
+                place[each.source] < place[each.target] for each in known
+            ):
+                return ordered, ()
         return FullProofs().order(steps, known)
 
     def types(
-        self,
-        loaded: Loaded,
-        inputs: Sequence[Input],
-        tasks: Sequence[Task],
-        outputs: Sequence[Output],
-        step_names: Iterable[str],
-    ) -> tuple[Sequence[Diagnostic], Mapping[str, Sequence[Span]]]:
+        self, loaded: Loaded, parts: Parts, step_names: Iterable[str]
+    ) -> tuple[Sequence[Diagnostic], Mapping[Place, Sequence[Span]]]:
         """None; an image that a model cannot see is then its step's own error."""
         return (), {}
 
@@ -119,14 +124,15 @@ class Notes:
             note = json.loads(Folder(self.state).read_bytes(self._name()))
             files: Mapping[str, str] = note["files"]
             if all(self._now(name) == files[name] for name in files):
-                return KnownProofs(tuple(map(str, note["order"])))
+                return KnownProofs.of([list(map(str, each)) for each in note["orders"]])
         except (OSError, ValueError, LookupError, TypeError, RecursionError, FolderError):
             return None  # no note, a damaged one, or a file that is gone: all is proved anew
         return None
 
-    def keep(self, order: Sequence[str]) -> None:
+    def keep(self, orders: Iterable[Sequence[str]]) -> None:
         """Notes that the text is sound; the state folder must be there."""
-        note = json.dumps({"order": list(order), "files": self._read})
+        unique = dict.fromkeys(map(tuple, orders))
+        note = json.dumps({"orders": list(unique), "files": self._read})
         with suppress(OSError, FolderError):  # the next run proves it again
             (self.state / "checked").mkdir(mode=0o700, exist_ok=True)
             Folder(self.state).write(self._name(), note.encode(), mode=0o600)

@@ -17,7 +17,8 @@ STORED = sorted(path.stem for path in FOLDER.glob("*.yaml"))
 KINDS = (
     *("syntax", "tabs", "keys", "duplicates", "unknown", "cycle", "kind", "schema", "field"),
     *("template", "sandbox", "path", "bomb", "deep", "big", "encoding", "name", "option"),
-    *("not-yet", "input", "output", "needs", "capability", "many"),
+    *("budget", "input", "output", "needs", "capability", "many"),
+    *("block", "repeat", "call", "uses", "tool", "choice"),
 )
 _HEAD = re.compile(r"^(?P<path>[^\s:]+):(?P<line>\d+):(?P<column>\d+): (?P<message>.+) \[[\w-]+\]$")
 

@@ -11,7 +11,9 @@ import pytest
 
 from flowrun import api
 from flowrun.config import Config
+from flowrun.document.check import check
 from flowrun.document.edges import Edge
+from flowrun.document.parts import Parts
 from flowrun.document.source import load
 from flowrun.errors import PipelineError
 from flowrun.folder import FolderError
@@ -41,14 +43,14 @@ def kept(tmp_path: Path) -> Path:
     """The note of TEXT, which read one file."""
     note = notes(tmp_path)
     assert note.reading("part.md") == "one"
-    note.keep(["a", "b"])
+    note.keep([["a", "b"]])
     (path,) = (tmp_path / "checked").iterdir()
     return path
 
 
 def test_what_was_kept_is_known(tmp_path: Path) -> None:
     kept(tmp_path)
-    assert notes(tmp_path).known() == KnownProofs(("a", "b"))
+    assert notes(tmp_path).known() == KnownProofs.of([["a", "b"]])
 
 
 def test_nothing_is_known_of_what_was_never_kept(tmp_path: Path) -> None:
@@ -68,8 +70,9 @@ def test_nothing_is_known_of_anything_else(other: Callable[[Path], Notes], tmp_p
 
 @pytest.mark.parametrize(
     "damage",
-    [b"", b"\xff", b"{", b"[]", b'"x"', b'{"files": {}}', b'{"order": ["a"]}',
-     b'{"order": 1, "files": {}}', b'{"order": [], "files": [1]}', b"[" * 100_000],
+    [b"", b"\xff", b"{", b"[]", b'"x"', b'{"files": {}}', b'{"orders": [["a"]]}',
+     b'{"orders": 1, "files": {}}', b'{"orders": [1], "files": {}}',
+     b'{"orders": [], "files": [1]}', b"[" * 100_000],
 )  # fmt: skip
 def test_a_damaged_note_is_as_good_as_none(damage: bytes, tmp_path: Path) -> None:
     kept(tmp_path).write_bytes(damage)
@@ -79,7 +82,7 @@ def test_a_damaged_note_is_as_good_as_none(damage: bytes, tmp_path: Path) -> Non
 def test_a_note_that_cannot_be_kept_is_done_without(tmp_path: Path) -> None:
     (tmp_path / "checked").write_text("a file where the folder should be")
     note = notes(tmp_path)
-    note.keep(["a", "b"])
+    note.keep([["a", "b"]])
     assert note.known() is None
 
 
@@ -90,16 +93,23 @@ def test_notes_are_whole_and_private(tmp_path: Path) -> None:
 
 
 def test_an_order_of_other_steps_is_found_anew() -> None:
-    known = KnownProofs(("a", "x"))
+    known = KnownProofs.of([["a", "x"]])
     assert known.order(["b", "a"], []) == FullProofs().order(["b", "a"], [])
-    assert KnownProofs(("b", "a")).order(["a", "b"], []) == (("b", "a"), ())
+    assert KnownProofs.of([["b", "a"]]).order(["a", "b"], []) == (("b", "a"), ())
+
+
+def test_levels_with_the_same_steps_have_each_their_order() -> None:
+    known = KnownProofs.of([["b", "a"], ["a", "b"]])
+    assert known.order(["b", "a"], []) == (("b", "a"), ())
+    edge = Edge("a", "b", True, ("steps", "b"))
+    assert known.order(["b", "a"], [edge]) == (("a", "b"), ())
 
 
 def test_known_proofs_find_nothing() -> None:
     loaded = load(TEXT.encode(), "test.yaml")
-    known = KnownProofs(("a", "b"))
+    known = KnownProofs.of([["a", "b"]])
     assert known.form(loaded) == ()
-    assert known.types(loaded, [], [], [], []) == ((), {})
+    assert known.types(loaded, Parts(), []) == ((), {})
 
 
 def test_full_proofs_find_faults_of_form() -> None:
@@ -129,7 +139,7 @@ def test_a_check_ignores_what_was_noted(tmp_path: Path, monkeypatch: pytest.Monk
     (tmp_path / "test.yaml").write_text(faulty)
     note = Notes(Path(".flowrun"), faulty, FILES.__getitem__)
     (tmp_path / ".flowrun").mkdir()
-    note.keep(["a"])
+    note.keep([["a"]])
     assert api.examine("test.yaml").diagnostics
 
 
@@ -166,8 +176,8 @@ def test_a_file_that_was_not_there_must_still_be_away(tmp_path: Path) -> None:
     note = notes(tmp_path, files={})
     with pytest.raises(FolderError):
         note.reading("part.md")
-    note.keep(["a", "b"])
-    assert notes(tmp_path, files={}).known() == KnownProofs(("a", "b"))
+    note.keep([["a", "b"]])
+    assert notes(tmp_path, files={}).known() == KnownProofs.of([["a", "b"]])
     assert notes(tmp_path).known() is None
 
 
@@ -191,4 +201,71 @@ def test_a_note_is_never_written_through_a_link(tmp_path: Path) -> None:
 @pytest.mark.parametrize("order", [("a", "b", "a"), ("b", "a"), ("a",), ("a", "c")])
 def test_an_order_that_is_none_of_these_steps_is_found_anew(order: tuple[str, ...]) -> None:
     edge = Edge("a", "b", True, ("steps", "b"))
-    assert KnownProofs(order).order(["b", "a"], [edge]) == (["a", "b"], [])
+    assert KnownProofs.of([order]).order(["b", "a"], [edge]) == (["a", "b"], [])
+
+
+FAMILY = {
+    "p.yaml": """\
+steps:
+  b: {steps: {d: {value: "{{ c }}"}, c: {value: 1}}}
+  u: {uses: sub/c.yaml, with: {x: "{{ b.d }}"}}
+""",
+    "sub/c.yaml": """\
+inputs: {x: {type: integer}}
+tools: {t: {python: "m:f"}}
+steps:
+  d: {value: "{{ c }}"}
+  c: {steps: {y: {value: "{{ x + z }}"}, x: {value: "{{ inputs.x }}"}, z: {value: 1}}}
+outputs: {d: "{{ d }}"}
+""",
+    "sub/m.py": "def f(): pass",
+}
+
+
+def test_blocks_and_files_that_are_used_are_known_again(tmp_path: Path) -> None:
+    for name, text in FAMILY.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    code = (
+        "import json, sys\n"
+        "from flowrun import api\n"
+        "found = api.load('p.yaml')\n"
+        "api._make_state(found)\n"
+        "print(json.dumps([found.unnoted is None, list(found.plan.orders()), list(sys.modules)]))\n"
+    )
+
+    def load() -> tuple[bool, list[list[str]], set[str]]:
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+        )
+        is_known, orders, modules = json.loads(done.stdout)
+        return is_known, orders, set(modules)
+
+    costly = {"pydantic", "networkx", "flowrun.document.typecheck"}
+    orders = [["b", "u"], ["c", "d"], ["c", "d"], ["x", "z", "y"]]
+    is_known, found, modules = load()
+    assert (is_known, found, costly <= modules) == (False, orders, True)
+    is_known, found, modules = load()
+    assert (is_known, found, costly & modules) == (True, orders, set())
+
+
+@pytest.mark.parametrize("name", ["sub/c.yaml", "sub/m.py"])
+def test_a_change_in_a_file_that_is_used_is_noticed(name: str, tmp_path: Path) -> None:
+    note = notes(tmp_path, FAMILY["p.yaml"], FAMILY)
+    loaded = load(FAMILY["p.yaml"], "p.yaml")
+    plan = check(loaded, read_file=note.reading, proofs=FullProofs()).sound_plan()
+    note.keep(plan.orders())
+    assert notes(tmp_path, FAMILY["p.yaml"], FAMILY).known() is not None
+    changed = {**FAMILY, name: FAMILY[name] + " "}
+    assert notes(tmp_path, FAMILY["p.yaml"], changed).known() is None
+    del changed[name]
+    assert notes(tmp_path, FAMILY["p.yaml"], changed).known() is None
+
+
+def test_a_package_that_comes_before_an_installed_one_is_noticed(tmp_path: Path) -> None:
+    text = "tools: {t: {python: 'json:dumps'}}\nsteps: {a: {call: t}}"
+    note = notes(tmp_path, text, {})
+    check(load(text, "p.yaml"), read_file=note.reading, proofs=FullProofs()).sound_plan()
+    note.keep([["a"]])
+    assert notes(tmp_path, text, {}).known() is not None
+    assert notes(tmp_path, text, {"json.py": "def dumps(): pass"}).known() is None

@@ -13,6 +13,7 @@ from flowrun.document.types import (
     Boolean,
     ImageType,
     Integer,
+    Null,
     Object,
     Option,
     String,
@@ -25,6 +26,11 @@ from flowrun.document.types import (
     union,
 )
 from flowrun.errors import did_you_mean
+
+DOUBTS = ("maybe-missing", "may-be-null", "may-be-text")
+"""What may go well, and is worth saying."""
+PROVIDED = (*DOUBTS, "unnamed-field")
+"""What the filter `default` provides for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +109,8 @@ def read_field(type_: Type, name: str, subject: Subject) -> Reading:
     sure = [each for each, is_sure in found if each is not None and is_sure]
     maybe = [each for each, is_sure in found if each is not None and not is_sure]
     if sure:
-        return Reading(union(sure + maybe))
+        trouble = _no_call(type_, name, subject) or _may_be_null(type_, name, subject)
+        return Reading(union(sure + maybe), trouble)
     if maybe:
         return Reading(union(maybe), _maybe_missing(type_, name, subject))
     return Reading(Anything(), _no_field(type_, name, subject))
@@ -245,6 +252,33 @@ def _no_field(type_: Type, name: str, subject: Subject) -> Trouble:
     message = f'{subject} has no field "{name}"'
     why = f"its fields are {quoted(known)}" if known else "it has no fields at all"
     return Trouble("unknown-field", message, why, did_you_mean(name, known))
+
+
+def _no_call(type_: Type, name: str, subject: Subject) -> Trouble | None:
+    """Says that a model may have answered where the field of its call is read."""
+    called = [each for each in options(type_) if isinstance(each, Object) and each.is_call]
+    lacking = [
+        each
+        for each in options(type_)
+        if not isinstance(each, Null) and _field(each, name)[0] is None
+    ]
+    if not lacking or not any(name in each.fields for each in called):
+        return None
+    message = f'{subject} may be {describe(union(lacking))}, which has no field "{name}"'
+    mend = "give the step only routes, and tool_choice: required"
+    if subject.path and subject.of != "item of":
+        mend += f"; or ask first: {subject.path} is mapping"
+    return Trouble("may-be-text", message, "a model may answer without calling a tool", mend)
+
+
+def _may_be_null(type_: Type, name: str, subject: Subject) -> Trouble | None:
+    """Says that there may be nothing to read a field of."""
+    if Null() not in options(type_):
+        return None
+    why = "a run that meets null there ends with an error"
+    mend = f"ask first: {subject.path} is not none" if subject.path and not subject.of else ""
+    message = f'{subject} may be null, which has no field "{name}"'
+    return Trouble("may-be-null", message, why, mend)
 
 
 def _names(type_: Type) -> list[str] | None:

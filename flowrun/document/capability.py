@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from flowrun.chat.capabilities import Capabilities
-from flowrun.digest import JsonValue
 from flowrun.document.slots import Span
 from flowrun.document.source import Loaded, Path
-from flowrun.document.task import Ask, Task
+from flowrun.document.task import Ask, Task, inner_tasks
 from flowrun.errors import Diagnostic, Mark, UsageError
 
 
@@ -23,15 +22,15 @@ class Models(Protocol):
 
 def capability_faults(
     loaded: Loaded,
-    tasks: Sequence[Task],
+    tasks: Iterable[Task],
     models: Models,
-    pictures: Mapping[str, Sequence[Span]],
+    pictures: Mapping[Path, Sequence[Span]],
 ) -> Iterator[Diagnostic]:
-    """The faults of every step whose model the file states outright.
+    """The faults of every step whose model the file states outright, those in blocks too.
 
-    `pictures` are the places where a step's prompt shows an image.
+    `pictures` are, by the path of a step, the places where its prompt shows an image.
     """
-    for task in tasks:
+    for task in inner_tasks(tasks):
         for name, path in _asked(loaded, task):
             try:
                 able = models.capabilities(name)
@@ -40,7 +39,7 @@ def capability_faults(
                 yield loaded.diagnostic(mark, str(error), "unknown-model", length=len(name))
                 continue
             yield from _faults(loaded, task, name, path, able)
-            shown = pictures.get(task.id)
+            shown = pictures.get(task.path)
             if shown and able.images_in is False:
                 yield _unseen(loaded, task, name, shown[0])
 
@@ -65,17 +64,9 @@ def _unseen(loaded: Loaded, task: Task, name: str, shown: Span) -> Diagnostic:
 def _place(loaded: Loaded, task: Task, key: str) -> Path:
     """Where the file says it: in the step, in `defaults`, or nowhere but by the step itself."""
     for path in ((*task.path, key), ("defaults", key)):
-        if _stands(loaded.data, path):
+        if loaded.has(path):
             return path
     return task.path
-
-
-def _stands(data: JsonValue, path: Path) -> bool:
-    for part in path:
-        if not (isinstance(data, Mapping) and part in data):
-            return False
-        data = data[str(part)]
-    return True
 
 
 def _faults(
@@ -105,6 +96,8 @@ def _lacking(ask: Ask, able: Capabilities) -> Iterator[tuple[str, str]]:
     if able.text_out is False:
         yield "text", "ask a model that writes, or add modalities: [image]"
         return
+    if ask.tools and able.tools is False:
+        yield "calls of tools", "ask a model that takes tools, or leave tools out"
     if ask.response_format.kind == "json_schema" and able.json_schema is False:
         yield "JSON of a schema", "ask another model"
     if ask.response_format.kind == "json_object" and able.json_object is False:

@@ -2,9 +2,11 @@
 
 check
 ├── proofs.form             keys and kinds of values (structure.flaws; pydantic)
-├── Reader                  templates, schemas, inputs, outputs
-├── Names                   who names whom, and names that lead nowhere
-├── proofs.order            loops (plan.order; networkx)
+├── ToolReader, Reader      templates, schemas, tools, steps, inputs, outputs
+├── Family.child            the files that it uses, each checked likewise
+├── taken_names             names that are something else already
+├── Names, Linker           who names whom, names that lead nowhere, each block's own order
+│   └── proofs.order        loops (plan.order; networkx)
 ├── proofs.types            what templates read of earlier steps (typecheck.type_faults)
 ├── destination_faults      where outputs are written
 └── capability_faults       what a model is known not to be able to do
@@ -21,13 +23,19 @@ from flowrun.digest import JsonValue
 from flowrun.document.capability import Models, capability_faults
 from flowrun.document.destinations import destination_faults
 from flowrun.document.edges import Edge, Names, requirements
+from flowrun.document.families import Family, Member, too_large
+from flowrun.document.linking import Linker
 from flowrun.document.outline import Flaw, section, without, without_free_keys
-from flowrun.document.plan import Plan, outputs_of
-from flowrun.document.reader import Reader
+from flowrun.document.parts import Parts
+from flowrun.document.plan import Plan, outputs_of, size_of
+from flowrun.document.reader import Reader, budget_of
 from flowrun.document.schemas import Schemas
 from flowrun.document.slots import ReadFile, SlotReader, Span
-from flowrun.document.source import Loaded
-from flowrun.document.task import Input, Output, Task
+from flowrun.document.source import Loaded, Path
+from flowrun.document.taken import taken_names
+from flowrun.document.task import Input
+from flowrun.document.tool import Tool
+from flowrun.document.toolbelt import Toolbelt
 from flowrun.errors import Diagnostic, PipelineError
 
 
@@ -61,13 +69,8 @@ class Proofs(Protocol):
         ...
 
     def types(
-        self,
-        loaded: Loaded,
-        inputs: Sequence[Input],
-        tasks: Sequence[Task],
-        outputs: Sequence[Output],
-        step_names: Iterable[str],
-    ) -> tuple[Sequence[Diagnostic], Mapping[str, Sequence[Span]]]:
+        self, loaded: Loaded, parts: Parts, step_names: Iterable[str]
+    ) -> tuple[Sequence[Diagnostic], Mapping[Path, Sequence[Span]]]:
         """The faults of what templates read, and where prompts show images."""
         ...
 
@@ -79,89 +82,137 @@ def check(
     proofs: Proofs,
     models: Models | None = None,
 ) -> Checked:
-    """Checks a file that YAML could read.
+    """Checks a file that YAML could read, and the pipelines that it uses.
 
     Without `models` nothing is said of what models can do.
     """
+
+    def check_member(member: Member) -> tuple[tuple[Diagnostic, ...], Plan | None]:
+        return _check_file(family, member, proofs, models)
+
+    family = Family(loaded, read_file, check_member)
+    found, plan = check_member(family.first)
+    return Checked((*found, *family.diagnostics), plan)
+
+
+def _check_file(
+    family: Family, member: Member, proofs: Proofs, models: Models | None
+) -> tuple[tuple[Diagnostic, ...], Plan | None]:
+    """The faults of one file alone, and its plan if it and those that it uses are sound."""
+    loaded = member.loaded
     flaws = proofs.form(loaded)
     whole = without_free_keys(loaded.data)
     data = without(whole, [flaw.path for flaw in flaws])
-    slots = SlotReader(loaded, read_file)
-    parts = _read(slots, whole, data, flaws)
+    slots = SlotReader(loaded, family.reader(member), folder=member.folder)
+    uses = _Uses(family, member, slots)
+    parts = _read(slots, uses, whole, data, _lacking(flaws))
     names = Names(loaded, whole)
-    names.check_declared(parts.tasks, parts.outputs)
-    edges = [edge for task in parts.tasks for edge in names.edges(task)]
+    linker = Linker(names, proofs.order)
+    linked = linker.link(parts.tasks, names.top)
+    parts = replace(parts, tasks=linked.tasks)
     output_edges = {each.name: list(names.output_edges(each)) for each in parts.outputs}
-    ordered, loops = proofs.order([task.id for task in parts.tasks], _within(edges, parts.tasks))
-    parts = parts.ordered(ordered)
     found = [flaw.diagnostic for flaw in flaws] + slots.diagnostics + names.diagnostics
-    found += [_loop_diagnostic(loaded, loop) for loop in loops]
+    found += taken_names(loaded, names.top, parts.tasks, parts.outputs)
+    found += [_loop_diagnostic(loaded, loop) for loop in linker.loops]
     found += _faults_of_parts(loaded, whole, parts, proofs, models)
     diagnostics = tuple(sorted(_unique(found), key=lambda each: each.mark))
-    if any(each.severity == "error" for each in diagnostics):
-        return Checked(diagnostics, None)
+    if uses.is_broken or any(each.severity == "error" for each in diagnostics):
+        return diagnostics, None
     plan = Plan(
         name=str(data.get("name") or PurePath(loaded.path).stem),
         path=loaded.path,
         description=str(data.get("description") or ""),
         inputs=tuple(parts.inputs),
-        tasks=tuple(parts.tasks),
+        tasks=linked.tasks,
         outputs=tuple(parts.outputs),
-        needs=requirements(edges),
+        needs=requirements(linked.edges),
         output_needs=outputs_of(parts.outputs, output_edges),
+        tools=tuple(parts.tools),
+        folder=member.folder,
+        version=member.version(),
+        size=size_of(linked.tasks),
+        budget_usd=budget_of(data),
     )
-    return Checked(diagnostics, plan)
+    return diagnostics, plan
 
 
-@dataclass(frozen=True, slots=True)
-class _Parts:
-    """What a file is made of, as far as it could be read."""
+class _Uses:
+    """The files that one file uses; `is_broken` once one of them is faulty."""
 
-    inputs: Sequence[Input]
-    tasks: Sequence[Task]
-    outputs: Sequence[Output]
+    def __init__(self, family: Family, member: Member, slots: SlotReader) -> None:
+        self._family = family
+        self._member = member
+        self._slots = slots
+        self.folder = member.folder
+        self.is_broken = False
 
-    def ordered(self, names: Sequence[str]) -> _Parts:
-        by_id = {task.id: task for task in self.tasks}
-        return replace(self, tasks=[by_id[name] for name in names])
+    def child(self, path: Path, name: str) -> Plan | None:
+        plan = self._family.child(self._member, self._slots, path, name)
+        self.is_broken = self.is_broken or plan is None
+        return plan
+
+
+def _lacking(flaws: Iterable[Flaw]) -> frozenset[Path]:
+    """The places out of which, or out of whose insides, something faulty was left."""
+    paths = [flaw.path for flaw in flaws if flaw.path is not None]
+    return frozenset(path[:length] for path in paths for length in range(1, len(path) + 1))
 
 
 def _read(
     slots: SlotReader,
+    uses: _Uses,
     whole: Mapping[str, JsonValue],
     data: Mapping[str, JsonValue],
-    flaws: Sequence[Flaw],
-) -> _Parts:
+    lacking: frozenset[Path],
+) -> Parts:
     """The parts that `data` holds, which is the `whole` file without the flawed ones."""
     schemas = Schemas(slots, section(data, "schemas"), section(whole, "schemas"))
     schemas.check_all()
-    reader = Reader(slots, schemas, section(data, "defaults"))
-    left_out = [flaw.path for flaw in flaws if flaw.path is not None]
-    partial = {path[1] for path in left_out if len(path) > 1 and path[0] == "steps"}
-    return _Parts(
+    toolbelt = Toolbelt(slots, _tools(schemas, uses, whole, data, lacking), uses.child)
+    reader = Reader(schemas, toolbelt, section(data, "defaults"), lacking)
+    return Parts(
         [reader.input(name, spec) for name, spec in _entries(data, "inputs")],
-        [
-            reader.task(name, step, is_partial=name in partial)
-            for name, step in _entries(data, "steps")
-        ],
+        toolbelt.all(),
+        reader.tasks(("steps",), section(data, "steps")),
         [reader.output(name, each) for name, each in section(data, "outputs").items()],
     )
+
+
+def _tools(
+    schemas: Schemas,
+    uses: _Uses,
+    whole: Mapping[str, JsonValue],
+    data: Mapping[str, JsonValue],
+    lacking: frozenset[Path],
+) -> Mapping[str, Tool]:
+    names = section(whole, "tools")
+    if not names:
+        return {}
+    # Imported here, for what reads tools costs time that most files need not spend.
+    from flowrun.document.tool_reader import ToolReader
+
+    reader = ToolReader(schemas, uses.child, uses.folder, lacking)
+    return reader.tools(section(data, "tools"), names)
 
 
 def _faults_of_parts(
     loaded: Loaded,
     whole: Mapping[str, JsonValue],
-    parts: _Parts,
+    parts: Parts,
     proofs: Proofs,
     models: Models | None,
 ) -> Iterator[Diagnostic]:
     inputs = [*parts.inputs, *_unknown_inputs(whole, parts.inputs)]
     steps = section(whole, "steps")
-    typed, pictures = proofs.types(loaded, inputs, parts.tasks, parts.outputs, steps)
+    typed, pictures = proofs.types(loaded, replace(parts, inputs=inputs), steps)
     yield from typed
     yield from destination_faults(loaded, parts.outputs)
     if models is not None:
         yield from capability_faults(loaded, parts.tasks, models, pictures)
+    if message := too_large(size_of(parts.tasks)):
+        yield loaded.diagnostic(
+            loaded.key_mark(("steps",)), message, "too-large", mend="use fewer files", length=5
+        )
 
 
 def _unknown_inputs(whole: Mapping[str, JsonValue], known: Iterable[Input]) -> Iterator[Input]:
@@ -176,11 +227,6 @@ def _entries(data: Mapping[str, JsonValue], name: str) -> list[tuple[str, Mappin
     return [
         (key, entry) for key, entry in section(data, name).items() if isinstance(entry, Mapping)
     ]
-
-
-def _within(edges: Sequence[Edge], tasks: Sequence[Task]) -> list[Edge]:
-    known = {task.id for task in tasks}
-    return [edge for edge in edges if edge.source in known and edge.target in known]
 
 
 def _unique(diagnostics: Sequence[Diagnostic]) -> list[Diagnostic]:

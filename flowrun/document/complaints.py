@@ -4,25 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from flowrun.digest import JsonValue
+from flowrun.document.anatomy import known_keys, model_at, place_of
+from flowrun.document.mends import mend_of, mend_of_form
 from flowrun.document.source import Loaded, Path
-from flowrun.document.spec import (
-    Asking,
-    FileText,
-    ImagePart,
-    ImageReference,
-    JsonSchemaFormat,
-    MessageSpec,
-    Model,
-    OutputForm,
-    Pipeline,
-    Step,
-    TextPart,
-    WireFormat,
-)
-from flowrun.document.vocabulary import NOT_YET, NOT_YET_DEFAULTS, NOT_YET_TOP
 from flowrun.errors import Diagnostic, did_you_mean
 
 
@@ -58,37 +46,34 @@ def explained(loaded: Loaded, data: JsonValue, path: Path, found: Sequence[Probl
             case "extra_forbidden":
                 return _unknown_key(loaded, path, data)
             case "missing":
-                return _missing_key(loaded, path, telling[0].branch)
+                keys = [each.branch for each in telling if each.kind == "missing"]
+                return _missing_keys(loaded, path, keys)
             case _:
-                value = _at(data, path)
-                requirement = _requirement(telling[0], value)
-                words = re.findall("'([^']+)'", str(telling[0].context.get("expected", "")))
-                mend = did_you_mean(value, words) if isinstance(value, str) else ""
-                return _bad_value(loaded, data, path, requirement, mend=mend)
+                return _ill_formed(loaded, data, path, telling[0])
     wanted = list(dict.fromkeys(KIND_ERRORS[each.kind] for each in found))
     if "a mapping" in wanted and any(each.branch == "FileText" for each in found):
         wanted[wanted.index("a mapping")] = "{file: …}"
-    requirement = f"must be {_either(wanted)}, not {_shown(_at(data, path))}"
-    return _bad_value(loaded, data, path, requirement, mend=_mend(data, path, wanted))
+    value = _at(data, path)
+    requirement = f"must be {_either(wanted)}, not {_shown(value)}"
+    return _bad_value(loaded, data, path, requirement, mend=mend_of(value, path, wanted))
 
 
-def _mend(data: JsonValue, path: Path, wanted: Sequence[str]) -> str:
-    """How to write the value that is there so that it is of a kind that is wanted."""
-    match _at(data, path), wanted:
-        case str(text), ["true or false"] if text in _TRUTHS:
-            return f"write {_TRUTHS[text]}"
-        case str(text), [*_, "a mapping"] if _UNSPACED.match(text):
-            return 'write a blank behind ":"'
-        case str(text), [*_, "a list"] if "\n" not in text:
-            return f"write [{text}]"
-        case list(), ["text", "a mapping"] if path[-1] == "foreach":
-            return "write the list as an expression, in quotes"
-    return ""
+def _ill_formed(loaded: Loaded, data: JsonValue, path: Path, problem: Problem) -> Diagnostic:
+    value = _at(data, path)
+    mend = _mend_of_form(value, problem) if isinstance(value, str) else ""
+    found = _bad_value(loaded, data, path, _requirement(problem, value), mend=mend)
+    if problem.kind == "header":
+        return replace(found, mark=loaded.key_mark(path), length=len(str(path[-1])))
+    if problem.kind == "variable" and not mend:
+        # Whoever wrote a key where its variable's name belongs should not find it in a log.
+        return replace(found, excerpt="", why="what is secret stands in the environment only")
+    return found
 
 
-_UNSPACED = re.compile(r"[\w-]+:[^\s:/]")
-_TRUTHS = {"yes": "true", "on": "true", "no": "false", "off": "false"}
-"""What YAML 1.1 took for truths, and people still write."""
+def _mend_of_form(text: str, problem: Problem) -> str:
+    words = re.findall("'([^']+)'", str(problem.context.get("expected", "")))
+    near = (did_you_mean(each, words) for each in (text, text.lower(), text.upper()))
+    return mend_of_form(text, problem.kind) or next(filter(None, near), "")
 
 
 _REQUIREMENTS = {
@@ -102,6 +87,11 @@ _REQUIREMENTS = {
     "union_tag_invalid": 'must have a "type" of "text" or "image_url"',
     "union_tag_not_found": 'must have a "type" of "text" or "image_url"',
     "value_error": "{error}, not {value}",
+    "literal": "must be written out: it cannot be a template",
+    "python_name": "must be MODULE:FUNCTION, not {value}",
+    "variable": "must be the name of an environment variable",
+    "header": "cannot be the name of a header",
+    "twice": 'names "{name}" twice',
 }
 
 
@@ -167,62 +157,16 @@ def _either(words: list[str]) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
 
 
-def _model_at(path: Path, data: JsonValue) -> type[Model]:
-    """The part of the language whose keys stand at `path`."""
-    match path:
-        case ():
-            return Pipeline
-        case ("defaults",):
-            return Asking
-        case ("steps", _):
-            return Step
-        case ("outputs", _):
-            return OutputForm
-        case (*_, "response_format"):
-            return WireFormat
-        case (*_, "json_schema"):
-            return JsonSchemaFormat
-        case (*_, "messages", int()):
-            return MessageSpec
-        case (*_, "content", int()):
-            part = _at(data, path)
-            is_image = isinstance(part, Mapping) and part.get("type") == "image_url"
-            return ImagePart if is_image else TextPart
-        case (*_, "image_url"):
-            return ImageReference
-        case _:
-            return FileText
-
-
-def _is_not_yet(path: Path) -> bool:
-    match path:
-        case (str(key),):
-            return key in NOT_YET_TOP
-        case ("defaults", str(key)):
-            return key in NOT_YET_DEFAULTS
-        case ("steps", _, str(key)):
-            return key in NOT_YET
-        case _:
-            return False
-
-
 def _unknown_key(loaded: Loaded, path: Path, data: JsonValue) -> Diagnostic:
     key = str(path[-1])
     mark = loaded.key_mark(path)
-    if _is_not_yet(path):
-        return loaded.diagnostic(
-            mark,
-            f'"{key}" is not yet supported',
-            "not-yet-supported",
-            why="the language has this word, but this release cannot run it",
-            mend="leave it out, or use a later release",
-            length=len(key),
-        )
-    known = known_keys(_model_at(path[:-1], data))
+    model = model_at(path[:-1], _at(data, path[:-1]))
+    known = known_keys(model)
     near = did_you_mean(key.lower().replace("-", "_"), known)
     word, blank, rest = key.partition(" ")
     if blank and word in known:
         near = f'write "{word}: {rest}"'
+    near = place_of(key, path[:-1], model) or near
     return loaded.diagnostic(
         mark,
         f'unknown key "{key}"',
@@ -233,15 +177,32 @@ def _unknown_key(loaded: Loaded, path: Path, data: JsonValue) -> Diagnostic:
     )
 
 
-def _missing_key(loaded: Loaded, path: Path, key: str) -> Diagnostic:
+def _missing_keys(loaded: Loaded, path: Path, keys: Sequence[str]) -> Diagnostic:
     name = path[-1] if path else 0
+    missing = [f'"{key}"' for key in keys]
+    adding = [f'"{key}"{_MEANINGS.get((name, key), "")}' for key in keys]
     return loaded.diagnostic(
         loaded.key_mark(path) if path else loaded.mark(path),
-        f'{_label(path)} has no "{key}"',
+        f"{_label(path)} has no {' and no '.join(missing)}",
         "missing-key",
-        mend=f'add "{key}"',
+        mend=_INSTEAD.get(name, f"add {' and '.join(adding)}"),
         length=len(name) if isinstance(name, str) else 1,
     )
+
+
+_MEANINGS: Mapping[tuple[str | int, str], str] = {
+    ("repeat", "until"): " (the expression that ends it)",
+    ("repeat", "max"): " (how many rounds there may be)",
+    ("budget", "usd"): " (the most that may be spent, in US dollars)",
+    ("http", "url"): " (where the request is sent)",
+    ("shell", "command"): " (the program and its arguments)",
+}
+"""What a missing key is for, by the key that holds it."""
+
+_INSTEAD: Mapping[str | int, str] = {
+    "tool_choice": "write the tool's name alone, or {type: function, function: {name: TOOL}}",
+}
+"""How a mapping is written in which something is missing."""
 
 
 def inside(data: JsonValue, part: str | int) -> JsonValue:
@@ -251,8 +212,3 @@ def inside(data: JsonValue, part: str | int) -> JsonValue:
     assert isinstance(data, list)
     found: JsonValue = data[int(part)]
     return found
-
-
-def known_keys(model: type[Model]) -> list[str]:
-    """The keys of a part of the language, as written in the file."""
-    return [field.alias or name for name, field in model.model_fields.items()]

@@ -1,18 +1,19 @@
-"""Who needs whom: the edges that templates and `needs` make, and names that lead nowhere."""
+"""Who needs whom: the edges that templates and `needs` make."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from flowrun.digest import JsonValue
+from flowrun.document.levels import ROUNDS, Level, View, lost_names
 from flowrun.document.outline import section
-from flowrun.document.slots import Slot
+from flowrun.document.slots import Slot, slots
 from flowrun.document.source import Loaded, Path
-from flowrun.document.task import Output, Task
+from flowrun.document.task import Block, Output, Task
 from flowrun.document.templates import GLOBALS, Fault, Reference
-from flowrun.document.vocabulary import KEYWORDS, RESERVED
-from flowrun.errors import Diagnostic, Mark, did_you_mean
+from flowrun.document.unknown import Unknown
+from flowrun.errors import Diagnostic, Mark
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,101 +37,68 @@ class Edge:
         return self.slot.mark(loaded, self.offset)
 
 
-_SPECIAL = {
-    "item": "foreach",
-    "loop": "foreach",
-    **dict.fromkeys(("previous", "rounds", "round"), "repeat"),
-}
-_TRUTHS = {"yes": "true", "on": "true", "no": "false", "off": "false"}
-_MOST_SHOWN = 12
-_MOST_SUGGESTIONS = 50
-"""Finding the nearest of many names takes long; a file with more faults has another trouble."""
-
-
 class Names:
-    """What the templates of a file may name; notes faults as it reads them."""
+    """What the templates of a file name; notes names that lead nowhere as it reads them."""
 
     def __init__(self, loaded: Loaded, data: Mapping[str, JsonValue]) -> None:
         """`data` is the file's, with the parts that are faulty."""
         self._loaded = loaded
-        self._data = data
-        self._inputs = section(data, "inputs")
-        self._steps = section(data, "steps")
-        names = list(self._steps)
-        self._shown = ", ".join(names[:_MOST_SHOWN]) + ", …" * (len(names) > _MOST_SHOWN)
-        self._suggested = 0
+        self._has_steps = isinstance(data.get("steps"), Mapping)
+        self._outputs = section(data, "outputs")
+        self._unknown = Unknown(section(data, "inputs"), section(data, "tools"))
+        self.top = Level(section(data, "steps"))
         self.diagnostics: list[Diagnostic] = []
 
-    def check_declared(self, tasks: Iterable[Task], outputs: Iterable[Output]) -> None:
-        """No step and no loop variable may take a name that a template finds taken."""
-        for step in self._steps:
-            self._check_free(self._loaded.key_mark(("steps", step)), step, "step")
-        for task in tasks:
-            for loop in task.loops:
-                self._check_loop(loop.name, loop.items.path)
-        for output in outputs:
-            if output.loop is not None:
-                self._check_loop(output.loop.name, output.loop.items.path)
-
-    def _check_loop(self, name: str, path: Path) -> None:
-        """`path` is the expression's: under the variable's name, or beside `as`."""
-        is_key = path[-1] != "foreach"
-        if not is_key and "as" in self._entry(path):
-            path = (*path[:-1], "as")
-        mark = self._loaded.key_mark(path) if is_key else self._loaded.mark(path)
-        if name in self._steps:
-            self._note_name(mark, f'loop variable "{name}" has the name of a step', name)
-        self._check_free(mark, name, "loop variable")
-
-    def _check_free(self, mark: Mark, name: str, what: str) -> None:
-        if name in RESERVED or name in GLOBALS or name in KEYWORDS:
-            why = "templates already know that name as something else"
-            self._note_name(mark, f'a {what} cannot be called "{name}"', name, why)
-
-    def _note_name(self, mark: Mark, message: str, name: str, why: str = "") -> None:
-        mend, length = "choose another name", len(name)
-        self.diagnostics.append(
-            self._loaded.diagnostic(mark, message, "name-taken", why=why, mend=mend, length=length)
-        )
-
-    def _entry(self, path: Path) -> Mapping[str, JsonValue]:
-        """What the file says of the step or the output that the path leads into."""
-        return section(section(self._data, str(path[0])), str(path[1]))
-
-    def edges(self, task: Task) -> Iterator[Edge]:
-        """The edges into one step."""
-        for index, name in enumerate(task.needs):
-            path: Path = (*task.path, "needs", index)
-            if name == task.id:
-                self._note(path, f'step "{name}" cannot need itself', "own-output", name)
-            elif name in self._steps:
-                yield Edge(name, task.id, False, path)
-            else:
-                self._unknown_need(path, name)
-        seen: set[str] = set()
+    def edges(self, task: Task, level: Level) -> Iterator[Edge]:
+        """The edges into one step, without those that the steps inside of a block make."""
+        yield from self._needs(task, level)
+        view = View.of(level, task.id, lost_names(task, level.entry(task.id)))
         for loop in task.loops:
-            yield from self._slot_edges(task.id, loop.items, seen)
-            seen.add(loop.name)
+            yield from self._named(loop.items, view)
+            view = view.looped(loop.name)
         if task.loops:
-            seen.add("loop")
+            view = view.plus(("loop",))
+        again = view if task.repeat is None else view.plus(ROUNDS)
         for slot in task.inner_slots():
-            yield from self._slot_edges(task.id, slot, seen)
+            yield from self._named(slot, view if slot is task.condition else again)
+        again = again.plus((task.id,))
         for slot in task.expects:
-            yield from self._slot_edges(task.id, slot, seen | {task.id})
+            yield from self._named(slot, again)
+        if task.repeat is not None and isinstance(task.repeat.until, Slot):
+            yield from self._named(task.repeat.until, again)
+
+    def block_edges(self, block: Block, level: Level) -> Iterator[Edge]:
+        """The steps that a block's output needs; `level` is that of the steps inside."""
+        for slot in slots(block.output):
+            yield from self._named(slot, View.of(level))
 
     def output_edges(self, output: Output) -> Iterator[Edge]:
         """The steps that an output needs."""
-        seen: set[str] = set()
+        entry = section(self._outputs, output.name)
+        is_lost = output.loop is None and bool(entry.keys() & {"foreach", "as"})
+        lost = ("item", "loop", str(entry.get("as"))) if is_lost else ()
+        view = View.of(self.top, "", lost)
         if output.loop is not None:
-            yield from self._slot_edges("", output.loop.items, seen)
-            seen = {output.loop.name, "loop"}
+            yield from self._named(output.loop.items, view)
+            view = view.looped(output.loop.name).plus(("loop",))
         for slot in output.slots():
-            yield from self._slot_edges("", slot, seen)
+            yield from self._named(slot, view)
 
-    def _slot_edges(self, target: str, slot: Slot, local: Collection[str]) -> Iterator[Edge]:
+    def _needs(self, task: Task, level: Level) -> Iterator[Edge]:
+        for index, name in enumerate(task.needs):
+            path: Path = (*task.path, "needs", index)
+            if _is_around(name, View.of(level, task.id)):
+                self._note(path, f'step "{name}" cannot need itself', "own-output", name)
+            elif level.sees(name):
+                yield Edge(name, task.id, False, path)
+            else:
+                mend = self._unknown.need(name, level)
+                self._note(path, f'unknown step "{name}"', "unknown-step", name, mend)
+
+    def _named(self, slot: Slot, view: View) -> Iterator[Edge]:
         for reference in slot.template.references:
             name = reference.name
-            if name in local or name in GLOBALS or name == "inputs":
+            if name in view.own or name in GLOBALS or name == "inputs":
                 continue
             is_required = not reference.optional
             if name == "run":
@@ -140,58 +108,14 @@ class Names:
                     mend = "write run.STEP.model, with the name of a step"
                     self._fault(slot, reference, message, "unknown-step", mend=mend)
                     continue
-            if name == target:
+            if _is_around(name, view):
                 self._fault(slot, reference, f'step "{name}" reads its own output', "own-output")
-            elif name in self._steps:
-                yield Edge(name, target, is_required, slot.path, slot, reference.offset)
-            elif reference.name != "run" and not self._is_excused(slot.path, name, local):
-                self._unknown(slot, reference, name, local)
-
-    def _is_excused(self, path: Path, name: str, local: Collection[str]) -> bool:
-        """Whether the name would be known but for a fault that is told elsewhere."""
-        if not isinstance(self._data.get("steps"), Mapping):
-            return True
-        entry = self._entry(path)
-        if "loop" in local or "foreach" in path or not {"foreach", "as"} & entry.keys():
-            return False
-        return name in ("item", "loop", entry.get("as"), *section(entry, "foreach"))
-
-    def _unknown(self, slot: Slot, reference: Reference, name: str, local: Collection[str]) -> None:
-        if name in self._inputs:
-            mend = f"write inputs.{name}"
-        elif name in _SPECIAL:
-            mend = f"{name} is known only beside {_SPECIAL[name]}"
-            if "loop" in local:
-                mend = f"this step calls it {', '.join(sorted({*local} - {'loop'}))}"
-        elif name in _TRUTHS:
-            mend = f"write {_TRUTHS[name]}"
-        else:
-            mend = self._nearest(name, (*local, "inputs", "run"))
-        self._fault(
-            slot,
-            reference,
-            f'unknown step "{name}"',
-            "unknown-step",
-            why=f"a template may name only inputs and steps of this file: {self._shown}",
-            mend=mend,
-        )
-
-    def _nearest(self, name: str, more: Iterable[str] = ()) -> str:
-        self._suggested += 1
-        if self._suggested > _MOST_SUGGESTIONS:
-            return ""
-        return did_you_mean(name, (*self._steps, *more))
-
-    def _unknown_need(self, path: Path, name: str) -> None:
-        self.diagnostics.append(
-            self._loaded.diagnostic(
-                self._loaded.mark(path),
-                f'unknown step "{name}"',
-                "unknown-step",
-                mend=self._nearest(name) or "name a step of this file",
-                length=len(name),
-            )
-        )
+            elif view.level.sees(name):
+                yield Edge(name, view.target, is_required, slot.path, slot, reference.offset)
+            elif reference.name != "run" and self._has_steps and name not in view.lost:
+                why, mend = self._unknown.template(name, view)
+                message = f'unknown step "{name}"'
+                self._fault(slot, reference, message, "unknown-step", why=why, mend=mend)
 
     def _fault(
         self,
@@ -210,9 +134,18 @@ class Names:
         fault = Fault(reference.offset, length, message, code, why, mend)
         self.diagnostics.append(slot.diagnostic(self._loaded, fault))
 
-    def _note(self, path: Path, message: str, code: str, word: str) -> None:
+    def _note(self, path: Path, message: str, code: str, word: str, mend: str = "") -> None:
         mark = self._loaded.mark(path)
-        self.diagnostics.append(self._loaded.diagnostic(mark, message, code, length=len(word)))
+        self.diagnostics.append(
+            self._loaded.diagnostic(mark, message, code, mend=mend, length=len(word))
+        )
+
+
+def _is_around(name: str, view: View) -> bool:
+    """Whether it is the step itself, or a block around it, whose output is not there yet."""
+    return bool(name) and (
+        name == view.target or any(name == level.owner for level in view.level.around())
+    )
 
 
 def requirements(edges: Iterable[Edge]) -> Mapping[str, Mapping[str, bool]]:

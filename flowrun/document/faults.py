@@ -32,11 +32,14 @@ class TemplateFault(FlowrunError):
 
 
 class TemplateError(StepError):
-    """A template failed while rendering, at `offset` of its source where that is known."""
+    """A template failed while rendering, at `offset` of its source where that is known.
+
+    Its message is cut: a name in it may be one that a model made up.
+    """
 
     def __init__(self, message: str, offset: int | None = None) -> None:
-        super().__init__(message)
-        self.message = message
+        self.message = _shortened(message, _LONGEST_MESSAGE)
+        super().__init__(self.message)
         self.offset = offset
 
 
@@ -62,6 +65,7 @@ FAILURES = (
 """What Python code that works on a template's values may raise."""
 
 _LONGEST = 300
+_LONGEST_MESSAGE = 1_000
 
 
 def explained(error: BaseException) -> str:
@@ -77,7 +81,11 @@ def explained(error: BaseException) -> str:
             return "there is not enough memory"
         case _:
             text = " ".join(str(error).split()) or type(error).__name__
-            return text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
+            return _shortened(text, _LONGEST)
+
+
+def _shortened(text: str, longest: int) -> str:
+    return text if len(text) <= longest else text[:longest] + "…"
 
 
 def kind_of(value: object) -> str:

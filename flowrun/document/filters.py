@@ -159,15 +159,44 @@ def median(context: BoundedContext, value: object) -> int | float:
 
 def most_common(context: BoundedContext, value: object, n: int | None = None) -> object:
     """The value that comes most often, the first of several; with `n`, the n most frequent."""
-    items = _list(context, value)
+    order = _by_frequency(context, _list(context, value))
+    return order[0][0] if n is None else [each[0] for each in order[: max(0, size_of(n))]]
+
+
+def _by_frequency(context: BoundedContext, items: Sequence[object]) -> list[list[object]]:
+    """Equal items together, the most frequent ones first."""
     if not items:
         raise Refusal("takes a list with items, not an empty one")
     weigh(context.budget, items)
     found: dict[str, list[object]] = {}
     for item in items:
-        found.setdefault(as_json(context.budget, item), []).append(item)
-    order = sorted(found.values(), key=len, reverse=True)
-    return order[0][0] if n is None else [each[0] for each in order[: max(0, size_of(n))]]
+        text = as_json(context.budget, item)
+        if "{" in text:  # objects are equal in whatever order their fields stand
+            text = json.dumps(json.loads(text), sort_keys=True)
+        found.setdefault(text, []).append(item)
+    return sorted(found.values(), key=len, reverse=True)
+
+
+def agreement(context: BoundedContext, value: object) -> dict[str, object]:
+    """The most frequent value and its share of the list; of objects, so for every field.
+
+    What an object does not have, and null in its place, counts against each of its fields.
+    """
+    items = _list(context, value)
+    objects = [item for item in items if isinstance(item, Mapping)]
+    if not objects or any(not isinstance(item, (Mapping, type(None))) for item in items):
+        return _agreed(context, items, len(items))
+    fields: dict[str, list[object]] = {}
+    for item in objects:
+        context.budget.many(len(item))
+        for name, each in item.items():
+            fields.setdefault(str(name), []).append(each)
+    return {name: _agreed(context, each, len(items)) for name, each in fields.items()}
+
+
+def _agreed(context: BoundedContext, values: Sequence[object], count: int) -> dict[str, object]:
+    frequent = _by_frequency(context, values)[0]
+    return {"value": frequent[0], "share": len(frequent) / count}
 
 
 def sha256(context: BoundedContext, value: object) -> str:
@@ -181,6 +210,7 @@ def b64encode(context: BoundedContext, value: object) -> str:
 
 
 FILTERS: Mapping[str, Filter] = {
+    "agreement": agreement,
     "b64encode": b64encode,
     "chunk": chunk,
     "flatten": flatten,

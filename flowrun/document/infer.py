@@ -12,6 +12,7 @@ from flowrun.document.access import Subject, Trouble, iterate, loop_of, unpack
 from flowrun.document.expressions import Expressions
 from flowrun.document.faults import Fault
 from flowrun.document.names import Names
+from flowrun.document.narrowing import Facts
 from flowrun.document.paths import start_of
 from flowrun.document.types import Anything, String, Type, union
 
@@ -23,7 +24,12 @@ def infer(
 
     A name that is not in `scope` may be anything. `steps`: the names that messages call steps.
     """
-    walk = _Statements(tree, Expressions(Names(scope, steps)))
+    return infer_within(tree, Names(scope, steps))
+
+
+def infer_within(tree: nodes.Template, names: Names) -> tuple[Type, tuple[Fault, ...]]:
+    """The same where names are known by more than their types."""
+    walk = _Statements(tree, Expressions(names.child()))
     only = _only_expression(tree)
     if only is None:
         walk.all(tree.body)
@@ -48,16 +54,20 @@ class Printed:
         return len(self.subject.path) or 1
 
 
-def printed(
-    tree: nodes.Template, scope: Mapping[str, Type], *, steps: Collection[str] = ()
-) -> tuple[Printed, ...]:
-    """What a template prints where it stands, in its order; the arguments are `infer`'s.
+def printed(tree: nodes.Template, names: Names) -> tuple[Printed, ...]:
+    """What a template prints where it stands, in its order.
 
     What goes into a variable, a macro or a filter first is left out.
     """
-    walk = _Statements(tree, Expressions(Names(scope, steps)))
+    walk = _Statements(tree, Expressions(names.child()))
     walk.all(tree.body)
     return tuple(walk.printed)
+
+
+def known_where(tree: nodes.Template, names: Names) -> Facts:
+    """What is known wherever a template that is one expression gives a true value."""
+    only = _only_expression(tree)
+    return {} if only is None else Expressions(names.child()).facts(only, holds=True)
 
 
 def _only_expression(tree: nodes.Template) -> nodes.Node | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections import ChainMap
+from collections.abc import Collection, Mapping, MutableMapping
 from dataclasses import dataclass, field, replace
+from typing import cast
 
 from flowrun.document.access import Subject
 from flowrun.document.types import Type
@@ -25,6 +27,14 @@ class Names:
     def child(self, facts: Mapping[str, Type] | None = None) -> Names:
         """A copy that may be changed, with more facts."""
         return replace(self, bound=dict(self.bound), facts={**self.facts, **(facts or {})})
+
+    def plus(self, types: Mapping[str, Type]) -> Names:
+        """These names with others beside them; of former ones so called nothing is known."""
+        facts = {path: each for path, each in self.facts.items() if _root(path) not in types}
+        # Layers, for a file has many steps, each of which may have names of its own.
+        layers = self.scope.maps if isinstance(self.scope, ChainMap) else [self.scope]
+        scope = ChainMap(*cast("list[MutableMapping[str, Type]]", [types, *layers]))
+        return replace(self, scope=scope, facts=facts)
 
     def bind(self, name: str, type_: Type) -> None:
         """Gives a variable its type; what was known of its former value is forgotten."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from typing import TypeAlias
 
 from jinja2 import nodes
 
-from flowrun.document.access import Trouble
+from flowrun.document import discriminators
+from flowrun.document.access import PROVIDED, Trouble
 from flowrun.document.paths import spell
 from flowrun.document.types import (
     NOTHING,
@@ -22,7 +23,6 @@ from flowrun.document.types import (
     Option,
     String,
     Type,
-    intersect,
     options,
     union,
 )
@@ -32,11 +32,10 @@ class Guard(Enum):
     """How much it matters that a field is missing, for the one who reads it."""
 
     NONE = ()
-    PROVIDED = ("maybe-missing", "unnamed-field")
+    PROVIDED = PROVIDED
     """The filter `default` provides for it."""
     ASKED = (
-        "maybe-missing",
-        "unnamed-field",
+        *PROVIDED,
         "unknown-field",
         "not-an-object",
         "no-item",
@@ -61,20 +60,35 @@ def facts(type_of: TypeOf, node: nodes.Node, *, holds: bool) -> Facts:
         case nodes.Not():
             return facts(type_of, node.node, holds=not holds)
         case nodes.And() | nodes.Or() if isinstance(node, nodes.And) is holds:
-            left = facts(type_of, node.left, holds=holds)
-            right = facts(
-                lambda each, known: type_of(each, {**left, **known}),
-                node.right,
-                holds=holds,
+            return _after(type_of, node, holds, holds)
+        case nodes.And() | nodes.Or():
+            return _either(
+                facts(type_of, node.left, holds=holds),
+                _after(type_of, node, not holds, holds),
             )
-            return {**left, **right}
         case nodes.Test():
             return _of_test(type_of, node, holds)
-        case nodes.Compare(ops=[only]) if holds:
-            return _of_comparison(type_of, node.expr, only)
+        case nodes.Compare(ops=[only]):
+            return _of_comparison(type_of, node.expr, only, holds)
         case nodes.Name() | nodes.Getattr() | nodes.Getitem() if holds:
             return _without(type_of, node, (Null,))
     return {}
+
+
+def _after(
+    type_of: TypeOf, node: nodes.And | nodes.Or, left_holds: bool, right_holds: bool
+) -> Facts:
+    """What is known where both sides were looked at and came out like that."""
+    left = facts(type_of, node.left, holds=left_holds)
+    right = facts(
+        lambda each, known: type_of(each, {**left, **known}), node.right, holds=right_holds
+    )
+    return {**left, **right}
+
+
+def _either(one: Facts, other: Facts) -> Facts:
+    """What is known where one of two things is, nobody knows which."""
+    return {path: union((one[path], other[path])) for path in one if path in other}
 
 
 _NUMERIC = (Number, Integer, Boolean)
@@ -91,6 +105,12 @@ _KINDS: Mapping[str, tuple[type[Option], ...]] = {
     "iterable": (String, Array, Object),
 }
 """What passes each test of a type."""
+_SIGNS = {
+    **dict.fromkeys(("eq", "equalto", "=="), "eq"),
+    **dict.fromkeys(("ne", "!="), "ne"),
+    "in": "in",
+}
+"""The tests that compare."""
 _SURE_KINDS = frozenset(("string", "mapping", "number", "boolean", "sequence", "iterable"))
 """Those that everything of their types passes."""
 
@@ -105,42 +125,59 @@ def _of_test(type_of: TypeOf, node: nodes.Test, holds: bool) -> Facts:
         return _only(type_of, tested, _KINDS[node.name])
     if node.name in _SURE_KINDS:
         return _without(type_of, tested, _KINDS[node.name])
-    if node.name in ("eq", "equalto", "==") and node.args and holds:
-        return _of_equality(type_of, tested, node.args[0])
+    if node.args and node.name in _SIGNS:
+        sign = _SIGNS[node.name]
+        return _of_comparison(type_of, tested, nodes.Operand(sign, node.args[0]), holds)
     return {}
 
 
-def _of_comparison(type_of: TypeOf, left: nodes.Node, operand: nodes.Operand) -> Facts:
+def _of_comparison(type_of: TypeOf, left: nodes.Node, operand: nodes.Operand, holds: bool) -> Facts:
+    """`==`, `!=`, `in` and `not in`, where they hold or where they do not."""
     right = operand.expr
+    if operand.op in ("ne", "notin"):
+        opposite = nodes.Operand("eq" if operand.op == "ne" else "in", right)
+        return _of_comparison(type_of, left, opposite, not holds)
     if operand.op == "eq":
-        return _of_equality(type_of, left, right) or _of_equality(type_of, right, left)
-    if operand.op == "in" and isinstance(left, nodes.Const) and isinstance(left.value, str):
+        return _of_texts(type_of, left, _texts([right]), holds) or _of_texts(
+            type_of, right, _texts([left]), holds
+        )
+    if operand.op != "in":
+        return {}
+    if isinstance(right, nodes.List | nodes.Tuple):
+        return _of_texts(type_of, left, _texts(right.items), holds)
+    if holds and isinstance(left, nodes.Const) and isinstance(left.value, str):
         field = nodes.Getitem(right, left, "load")
         return _without(type_of, field, ())
     return {}
 
 
-def _of_equality(type_of: TypeOf, node: nodes.Node, literal: nodes.Node) -> Facts:
+def _texts(literals: Sequence[nodes.Node]) -> frozenset[str]:
+    """The texts that they are; none unless all are."""
+    values = [each.value for each in literals if isinstance(each, nodes.Const)]
+    texts = frozenset(each for each in values if isinstance(each, str))
+    return (
+        texts
+        if len(values) == len(literals) and all(isinstance(x, str) for x in values)
+        else frozenset()
+    )
+
+
+def _of_texts(type_of: TypeOf, node: nodes.Node, values: frozenset[str], is_among: bool) -> Facts:
     """`path.kind == "a"` tells the value of `kind`, and which options of `path` are left."""
-    value = literal.value if isinstance(literal, nodes.Const) else None
     path = _path(node)
-    if not path or not isinstance(value, str):
+    if not path or not values:
         return {}
-    if any(isinstance(each, Anything) for each in options(type_of(node, {}))):
+    known = type_of(node, {})
+    if any(isinstance(each, Anything) for each in options(known)):
         return {}  # it may be a namespace's, which changes while the condition is left standing
-    narrowed = String(frozenset([value]))
-    found: Facts = {path: narrowed}
+    change = discriminators.among(values) if is_among else discriminators.other_than(values)
+    found: Facts = {path: change(known)}
     name = _field_name(node)
-    if name is None or not isinstance(node, nodes.Getattr | nodes.Getitem):
-        return found
-    whole = type_of(node.node, {})
-    choices = options(whole)
-    if len(choices) > 1 and all(isinstance(each, Object | Null) for each in choices):
-        like = Object({name: narrowed}, frozenset([name]), is_silent=True)
-        left = intersect(union(choices), like)
-        if left != NOTHING:
-            found[spell(node.node)] = left
-    return found
+    if name is not None and isinstance(node, nodes.Getattr | nodes.Getitem):
+        whole = type_of(node.node, {})
+        found[spell(node.node)] = discriminators.where_field(whole, name, change)
+    # Of what cannot come about nothing is known.
+    return {path: left for path, left in found.items() if left != NOTHING}
 
 
 def _only(type_of: TypeOf, node: nodes.Node, kinds: tuple[type[Option], ...]) -> Facts:

@@ -6,11 +6,13 @@ brief ──▶ hero          the plan's order: brief, hero, headlines, …
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 
 from flowrun.document.edges import Edge, requirements
-from flowrun.document.task import Input, Output, Task
+from flowrun.document.task import Ask, Input, Output, Task, inner_tasks
+from flowrun.document.tool import SubPipeline, Tool
 from flowrun.errors import UsageError, did_you_mean
 
 
@@ -18,7 +20,10 @@ from flowrun.errors import UsageError, did_you_mean
 class Plan:
     """What is to be run: tasks in an order in which they can be, and who needs whom.
 
-    `needs[step]` maps each step that comes first to whether its value is indispensable.
+    `needs[step]` maps each step that comes first to whether its value is indispensable. `folder`
+    is the file's under that of the pipeline that is run, "" for that one itself. `version`
+    changes with the text of the file and of all that it reads. `size` counts steps, those of
+    blocks and of the files that it uses too, once for each use. `budget_usd` holds for a whole run.
     """
 
     name: str
@@ -29,6 +34,11 @@ class Plan:
     needs: Mapping[str, Mapping[str, bool]]
     output_needs: Mapping[str, Mapping[str, bool]]
     description: str = ""
+    tools: tuple[Tool, ...] = ()
+    folder: str = ""
+    version: str = ""
+    size: int = 0
+    budget_usd: Decimal | None = None
 
     def sinks(self) -> tuple[str, ...]:
         """The steps that no other step needs."""
@@ -57,6 +67,70 @@ class Plan:
         )
         tasks = tuple(task for task in self.tasks if task.id in wanted)
         return replace(self, tasks=tasks, outputs=outputs)
+
+    def all_tasks(self) -> Iterator[tuple[str, Task]]:
+        """Every step with its way from the top, such as `recipes.picture`.
+
+        Steps of blocks, of pipelines that are used and of tools that are pipelines come behind
+        the step whose they are.
+        """
+        yield from _walk("", self.tasks)
+
+    def asks(self) -> Iterator[tuple[str, Ask]]:
+        """How models are asked, by every step that asks one, with its way from the top."""
+        for way, task in self.all_tasks():
+            if task.ask is not None:
+                yield way, task.ask
+
+    def plans(self) -> Iterator[Plan]:
+        """This plan and those of the files that its steps and tools use, each once."""
+        found: dict[int, Plan] = {}
+        waiting = [self]
+        while waiting:
+            plan = waiting.pop()
+            if id(plan) not in found:
+                found[id(plan)] = plan
+                waiting += reversed(list(plan.children()))
+        yield from found.values()
+
+    def children(self) -> Iterator[Plan]:
+        """The plans that steps and tools of this very file use."""
+        for task in inner_tasks(self.tasks):
+            if task.uses is not None:
+                yield task.uses.plan
+        for tool in self.tools:
+            if isinstance(tool.action, SubPipeline):
+                yield tool.action.plan
+
+    def orders(self) -> Iterator[tuple[str, ...]]:
+        """The orders that were found: of the file's steps and of every block, in all files."""
+        for plan in self.plans():
+            yield tuple(task.id for task in plan.tasks)
+            for task in inner_tasks(plan.tasks):
+                if task.block is not None:
+                    yield tuple(each.id for each in task.block.tasks)
+
+
+def _walk(way: str, tasks: Iterable[Task]) -> Iterator[tuple[str, Task]]:
+    for task in tasks:
+        yield f"{way}{task.id}", task
+        if task.block is not None:
+            yield from _walk(f"{way}{task.id}.", task.block.tasks)
+        if task.uses is not None:
+            yield from _walk(f"{way}{task.id}.", task.uses.plan.tasks)
+        for tool in task.tools():
+            if isinstance(tool.action, SubPipeline):
+                yield from _walk(f"{way}{task.id}.{tool.name}.", tool.action.plan.tasks)
+
+
+def size_of(tasks: Iterable[Task]) -> int:
+    """How many steps there are, with those of the files that are used, each time anew."""
+    size = 0
+    for task in inner_tasks(tasks):
+        size += 1 if task.uses is None else 1 + task.uses.plan.size
+        for tool in task.tools():
+            size += tool.action.plan.size if isinstance(tool.action, SubPipeline) else 0
+    return size
 
 
 def order(steps: Sequence[str], edges: Iterable[Edge]) -> tuple[list[str], list[list[Edge]]]:

@@ -1,62 +1,85 @@
-"""A sound file's data read into tasks, inputs and outputs, noting what is faulty on the way."""
+"""A sound file's steps, inputs and outputs as data read into tasks, noting what is faulty."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import replace
+from decimal import Decimal
 from typing import Literal, cast
 
-from flowrun.chat.messages import ResponseFormat, Role
 from flowrun.digest import JsonValue
+from flowrun.document.arguments import Arguments
+from flowrun.document.ask_reader import AskReader, integer, listed
+from flowrun.document.outline import section
 from flowrun.document.schemas import Schemas
-from flowrun.document.slots import Slot, SlotReader, Tree
+from flowrun.document.slots import Slot, Tree
 from flowrun.document.source import Path
-from flowrun.document.task import Ask, Input, Loop, Output, Piece, Task, Turn
-from flowrun.document.vocabulary import OPTIONS, seconds
+from flowrun.document.task import Block, Call, Input, Loop, Output, Repeat, Task, Uses
+from flowrun.document.toolbelt import Toolbelt
+from flowrun.document.vocabulary import seconds
 
 Data = Mapping[str, JsonValue]
-_TEXT = ResponseFormat()
 
 
 class Reader:
-    """Reads the sections of one file; `slots.diagnostics` holds what was found faulty."""
+    """Reads the steps of one file; `slots.diagnostics` holds what was found faulty.
 
-    def __init__(self, slots: SlotReader, schemas: Schemas, defaults: Data) -> None:
-        self.slots = slots
+    `lacking` are the places out of which, or out of whose insides, something faulty was left.
+    """
+
+    def __init__(
+        self, schemas: Schemas, toolbelt: Toolbelt, defaults: Data, lacking: Collection[Path]
+    ) -> None:
+        self.slots = schemas.slots
         self.schemas = schemas
+        self.asks = AskReader(schemas, defaults, toolbelt)
         self.defaults = defaults
+        self.toolbelt = toolbelt
+        self.lacking = lacking
+        self.arguments = Arguments(self.slots, lacking)
 
-    def task(self, name: str, step: Data, *, is_partial: bool = False) -> Task:
-        """A step with its templates parsed; a faulty template is left out.
+    def tasks(self, path: Path, steps: Data) -> list[Task]:
+        """The steps of the file or of a block, in the file's order."""
+        return [
+            self.task((*path, name), step)
+            for name, step in steps.items()
+            if isinstance(step, Mapping)
+        ]
 
-        `is_partial`: something is left out already.
-        """
+    def task(self, path: Path, step: Data) -> Task:
+        """A step with its templates parsed; a faulty template is left out."""
         told = len(self.slots.diagnostics)
-        task = self._task(("steps", name), name, step)
-        is_partial = is_partial or len(self.slots.diagnostics) > told
+        task = self._task(path, step)
+        is_partial = (
+            path in self.lacking or len(self.slots.diagnostics) > told or _is_lost(task, step)
+        )
         return replace(task, is_partial=True) if is_partial else task
 
-    def _task(self, path: Path, name: str, step: Data) -> Task:
+    def _task(self, path: Path, step: Data) -> Task:
         is_asking = "prompt" in step or "messages" in step
         timeout = step.get("timeout", self.defaults.get("timeout") if is_asking else None)
         return Task(
-            id=name,
+            id=str(path[-1]),
             path=path,
-            ask=self._ask(path, step) if is_asking else None,
-            value=self._value(path, step),
+            ask=self.asks.ask(path, step) if is_asking else None,
+            call=self._call(path, step) if "call" in step else None,
+            uses=self._uses(path, step) if "uses" in step else None,
+            block=self._block(path, step) if "steps" in step else None,
+            value=self._value((*path, "value"), step.get("value")),
+            repeat=self._repeat((*path, "repeat"), step.get("repeat")),
             condition=self._condition((*path, "if"), step.get("if", True)),
             loops=self._loops(path, step),
-            needs=tuple(str(each) for each in _list(step.get("needs"))),
+            needs=tuple(str(each) for each in listed(step.get("needs"))),
             expects=self._expressions((*path, "expect"), step.get("expect")),
             timeout_s=seconds(timeout) if isinstance(timeout, str) else None,
             ignores_errors=step.get("on_error") == "ignore",
+            budget_usd=budget_of(step),
         )
 
-    def _value(self, path: Path, step: Data) -> Tree:
-        value = step.get("value")
+    def _value(self, path: Path, value: JsonValue) -> Tree:
         if isinstance(value, Mapping) and value.keys() == {"file"}:
-            return self.slots.text((*path, "value"), value)
-        return self.slots.tree((*path, "value"), value)
+            return self.slots.text(path, value)
+        return self.slots.tree(path, value)
 
     def _condition(self, path: Path, source: JsonValue) -> Slot | bool:
         if isinstance(source, str):
@@ -83,83 +106,45 @@ class Reader:
             return (slot,) if slot else ()
         found = (
             self.slots.expression((*path, index), str(each))
-            for index, each in enumerate(_list(source))
+            for index, each in enumerate(listed(source))
         )
         return tuple(slot for slot in found if slot)
 
-    def _ask(self, path: Path, step: Data) -> Ask:
-        merged = {**self.defaults, **step}
+    def _repeat(self, path: Path, source: JsonValue) -> Repeat | None:
+        if not isinstance(source, Mapping):
+            return None
+        until = source.get("until")
+        if isinstance(until, str):
+            slot = self.slots.expression((*path, "until"), until)
+            return Repeat(slot, integer(source.get("max"), 1)) if slot else None
+        return Repeat(until is True, integer(source.get("max"), 1))
 
-        def at(key: str) -> Path:
-            return (*path, key) if key in step else ("defaults", key)
-
-        def tree(key: str) -> Tree:
-            return self.slots.tree(at(key), merged.get(key))
-
-        def mapping(key: str) -> Mapping[str, Tree]:
-            found = tree(key)
-            return found if isinstance(found, Mapping) else {}
-
-        turns, history = self._conversation(path, step, merged, at("system"))
-        modalities = tuple(str(each) for each in _list(step.get("modalities"))) or ("text",)
-        fallback = tree("fallback")
-        samples = step.get("samples")
-        return Ask(
-            model=tree("model") or ("image" if "image" in modalities else "recommended"),
-            turns=turns,
-            history=history,
-            options={key: tree(key) for key in OPTIONS if merged.get(key) is not None},
-            response_format=self._response_format(path, step.get("response_format")),
-            modalities=modalities,
-            image_config=mapping("image_config"),
-            provider=mapping("provider"),
-            samples=samples if isinstance(samples, int) else None,
-            retry=_integer(merged.get("retry"), 4),
-            repair=_integer(merged.get("repair"), 1),
-            fallback=fallback if isinstance(fallback, tuple) else (),
-            cache=merged.get("cache") is not False,
+    def _block(self, path: Path, step: Data) -> Block:
+        return Block(
+            tuple(self.tasks((*path, "steps"), section(step, "steps"))),
+            needs={},
+            output=self._value((*path, "output"), step.get("output")),
+            has_output="output" in step,
         )
 
-    def _conversation(
-        self, path: Path, step: Data, merged: Data, system_path: Path
-    ) -> tuple[tuple[Turn, ...], Slot | None]:
-        messages = step.get("messages")
-        if isinstance(messages, str):
-            return (), self.slots.text((*path, "messages"), messages)
-        turns: list[Turn] = []
-        if messages is None:
-            if (system := merged.get("system")) is not None:
-                turns += self._turn("system", system_path, system)
-            turns += self._turn("user", (*path, "prompt"), step["prompt"])
-        for index, message in enumerate(cast("Sequence[Data]", _list(messages))):
-            place: Path = (*path, "messages", index, "content")
-            turns += self._turn(cast(Role, message["role"]), place, message["content"])
-        return tuple(turns), None
+    def _uses(self, path: Path, step: Data) -> Uses | None:
+        name = str(step["uses"])
+        plan = self.toolbelt.child((*path, "uses"), name)
+        arguments = self.arguments.tree(path, step.get("with"))
+        if plan is None:
+            return None
+        self.arguments.check_inputs(path, name, arguments, plan)
+        return Uses(plan, arguments)
 
-    def _turn(self, role: Role, path: Path, content: JsonValue) -> list[Turn]:
-        if not isinstance(content, list):
-            slot = self.slots.text(path, content)
-            return [Turn(role, (Piece("text", slot),) if slot else ())]
-        pieces: list[Piece] = []
-        for index, part in enumerate(cast("Sequence[Data]", content)):
-            if part["type"] == "text":
-                place: Path = (*path, index, "text")
-                kind: Literal["text", "image"] = "text"
-                source = part["text"]
-            else:
-                place, kind = (*path, index, "image_url", "url"), "image"
-                source = cast(Data, part["image_url"])["url"]
-            if slot := self.slots.text(place, source):
-                pieces.append(Piece(kind, slot))
-        return [Turn(role, tuple(pieces))]
-
-    def _response_format(self, path: Path, source: JsonValue) -> ResponseFormat:
-        path = (*path, "response_format")
-        if isinstance(source, str):
-            return self.schemas.named(path, source)
-        if isinstance(source, Mapping):
-            return self.schemas.wire(path, source)
-        return _TEXT
+    def _call(self, path: Path, step: Data) -> Call | None:
+        name = str(step["call"])
+        called = self.toolbelt.called((*path, "call"), name)
+        arguments = self.arguments.tree(path, step.get("with"))
+        if called is None:
+            return None
+        tool, member = called
+        self.arguments.check_parameters(path, name, arguments, tool)
+        return Call(tool, member, arguments)
 
     def input(self, name: str, spec: Data) -> Input:
         """An input's declaration."""
@@ -195,9 +180,18 @@ class Reader:
         )
 
 
-def _list(value: JsonValue) -> Sequence[JsonValue]:
-    return value if isinstance(value, list) else ()
+def budget_of(data: Data) -> Decimal | None:
+    """The budget of a step or of a file, in US dollars."""
+    usd = section(data, "budget").get("usd")
+    return Decimal(str(usd)) if isinstance(usd, int | float) else None
 
 
-def _integer(value: JsonValue, default: int) -> int:
-    return value if isinstance(value, int) else default
+def _is_lost(task: Task, step: Data) -> bool:
+    """Whether something that the step names is faulty itself, and told elsewhere."""
+    if task.ask is not None:
+        return any(tool.is_partial for tool in task.ask.tools)
+    if task.call is not None:
+        return task.call.tool.is_partial
+    if task.block is not None:
+        return any(each.is_partial for each in task.block.tasks)
+    return bool(step.keys() & {"call", "uses"}) and task.uses is None

@@ -27,7 +27,7 @@ class Schemas:
     def __init__(
         self, slots: SlotReader, entries: Mapping[str, JsonValue], names: Collection[str]
     ) -> None:
-        self._slots = slots
+        self.slots = slots
         self._entries = entries
         self._names = names
         self._read: dict[str, Mapping[str, JsonValue]] = {}
@@ -48,6 +48,13 @@ class Schemas:
             message = f'"{name}" is no entry of schemas'
             self._note(path, message, "unknown-schema", mend=mend, length=len(name))
         return ResponseFormat("json_schema", name, {})
+
+    def plain(self, path: Path, source: JsonValue) -> Mapping[str, JsonValue]:
+        """The schema that stands at `path`, or that is named there."""
+        if isinstance(source, str):
+            return self.named(path, source).schema or {}
+        assert isinstance(source, Mapping)
+        return source if self.check(path, source) else {}
 
     def wire(self, path: Path, source: Mapping[str, JsonValue]) -> ResponseFormat:
         """The wire's own object."""
@@ -70,7 +77,7 @@ class Schemas:
 
     def check(self, path: Path, schema: Mapping[str, JsonValue]) -> bool:
         """Whether this is a JSON Schema at all; notes why not."""
-        return self._is_sound(self._slots.loaded, path, schema)
+        return self._is_sound(self.slots.loaded, path, schema)
 
     def fits(self, path: Path, schema: Mapping[str, JsonValue], value: JsonValue) -> None:
         """Notes how a value that stands in the file breaks its schema."""
@@ -91,8 +98,8 @@ class Schemas:
             return entry if self.check(path, entry) else {}
         path = (*path, "file")
         file = str(entry["file"])
-        text = self._slots.file(path, file)
-        loaded = None if text is None else self._loaded(text, file)
+        text = self.slots.file(path, file)
+        loaded = None if text is None else self._loaded(text, self.slots.shown(file))
         if loaded is None:
             return {}
         if not isinstance(loaded.data, Mapping):
@@ -108,12 +115,12 @@ class Schemas:
             mark = Mark(file, error.lineno, error.colno)
             message = f"this is not JSON: {error.msg[0].lower()}{error.msg[1:]}"
             excerpt = text.split("\n")[error.lineno - 1]
-            self._slots.diagnostics.append(Diagnostic(mark, message, "bad-schema", excerpt=excerpt))
+            self.slots.diagnostics.append(Diagnostic(mark, message, "bad-schema", excerpt=excerpt))
             return None
         except (ValueError, RecursionError) as error:
             is_deep = isinstance(error, RecursionError)
             message = "nested too deep" if is_deep else f"this is not JSON: {error}"
-            self._slots.diagnostics.append(Diagnostic(Mark(file, 1, 1), message, "bad-schema"))
+            self.slots.diagnostics.append(Diagnostic(Mark(file, 1, 1), message, "bad-schema"))
             return None
         # YAML knows no tabs where JSON does; a text written anew has none.
         for each in (text, again) if again else (text,):
@@ -121,25 +128,22 @@ class Schemas:
                 return load_value(each, file)
             except PipelineError as error:
                 faults = error.diagnostics
-        self._slots.diagnostics += faults
+        self.slots.diagnostics += faults
         return None
 
     def _is_sound(self, loaded: Loaded, path: Path, schema: Mapping[str, JsonValue]) -> bool:
         try:
             compile_schema(schema)
         except InvalidSchema as error:
-            self._slots.diagnostics += [_diagnostic(loaded, path, each) for each in error.faults]
+            self.slots.diagnostics += [_diagnostic(loaded, path, each) for each in error.faults]
             return False
-        self._slots.diagnostics += _misspelt(loaded, path, schema)
+        self.slots.diagnostics += _misspelt(loaded, path, schema)
         return True
 
     def _note(
         self, path: Path, message: str, code: str, *, mend: str = "", length: int = 1
     ) -> None:
-        loaded = self._slots.loaded
-        self._slots.diagnostics.append(
-            loaded.diagnostic(loaded.mark(path), message, code, mend=mend, length=length)
-        )
+        self.slots.note(path, message, code, mend=mend, length=length)
 
 
 def _diagnostic(loaded: Loaded, path: Path, fault: SchemaFault) -> Diagnostic:

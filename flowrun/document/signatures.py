@@ -6,7 +6,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from flowrun.document.access import Reading, Subject, Trouble, read_field, read_item
+from flowrun.document.access import (
+    PROVIDED,
+    Reading,
+    Subject,
+    Trouble,
+    read_field,
+    read_item,
+)
+from flowrun.document.agreement import agreement
 from flowrun.document.types import (
     Anything,
     Array,
@@ -189,9 +197,7 @@ def _attribute_trouble(
     has_default = arguments.has_more or arguments.type("default", "1") is not None
     for path in attribute.split(",") if isinstance(attribute, str) else [attribute]:
         trouble = attribute_of(item, path, subject).trouble
-        if trouble is not None and not (
-            trouble.code in ("maybe-missing", "unnamed-field") and has_default
-        ):
+        if trouble is not None and not (has_default and trouble.code in PROVIDED):
             return trouble
     return None
 
@@ -292,6 +298,10 @@ def _commonest(type_: Type, arguments: Arguments) -> Type:
     return Array(elements(type_)) if arguments.types or arguments.has_more else elements(type_)
 
 
+def _agreement(type_: Type, _arguments: Arguments) -> Type:
+    return agreement(elements(type_))
+
+
 def _keyed(type_: Type, arguments: Arguments) -> Type:
     return Object(extra=_items(type_, arguments))
 
@@ -330,6 +340,7 @@ FILTERS: Mapping[str, Signature] = {
     "mean": Signature(_NUMBER, _LIST, _NUMERIC),
     "median": Signature(_always(Union((Number(), Boolean()))), _LIST, _NUMERIC),
     **dict.fromkeys(("zip_with", "product"), Signature(_zipped, _LIST)),
+    "agreement": Signature(_agreement, _LIST),
     "attr": Signature(_ANY),
     "flatten": Signature(_flattened, _LIST),
     "float": Signature(_converted(Number())),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -111,8 +112,10 @@ def fill(tree: Tree, scope: Scope) -> object:
 class SlotReader:
     """Reads the file's strings as slots and notes every template fault."""
 
-    def __init__(self, loaded: Loaded, read_file: ReadFile) -> None:
+    def __init__(self, loaded: Loaded, read_file: ReadFile, *, folder: str = "") -> None:
+        """`folder` stands before the names of files in messages."""
         self.loaded = loaded
+        self.folder = folder
         self.read_file = read_file
         self.diagnostics: list[Diagnostic] = []
         self._defaults: dict[Path, Slot | None] = {}
@@ -141,6 +144,7 @@ class SlotReader:
             text = self.file(path, file)
             if text is None:
                 return None
+            file = self.shown(file)
         else:
             text = str(source)
         try:
@@ -151,16 +155,33 @@ class SlotReader:
             )
             return None
 
+    def shown(self, name: str) -> str:
+        """How messages call a file that the pipeline names."""
+        return posixpath.join(self.folder, name)
+
     def file(self, path: Path, name: str) -> str | None:
         """The text of a file that the pipeline names; None if it cannot be read."""
         try:
             return self.read_file(name)
         except FlowrunError as error:
-            mark = self.loaded.mark(path)
-            self.diagnostics.append(
-                self.loaded.diagnostic(mark, str(error), "unreadable-file", length=len(name))
-            )
+            self.note(path, str(error), "unreadable-file", length=len(name))
             return None
+
+    def note(
+        self,
+        path: Path,
+        message: str,
+        code: str,
+        *,
+        why: str = "",
+        mend: str = "",
+        length: int = 1,
+    ) -> None:
+        """Notes a fault of the value at `path`."""
+        mark = self.loaded.mark(path)
+        self.diagnostics.append(
+            self.loaded.diagnostic(mark, message, code, why=why, mend=mend, length=length)
+        )
 
     def tree(self, path: Path, data: JsonValue) -> Tree:
         """Data whose strings may be templates, at any depth; faulty ones become null."""

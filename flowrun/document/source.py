@@ -32,6 +32,16 @@ class Loaded:
     _root: Node = field(repr=False, compare=False)
     _places: Places = field(repr=False, compare=False)
 
+    def has(self, path: Path) -> bool:
+        """Whether a value stands there, be it null."""
+        node = self._root
+        for part in path:
+            inner = node.child(part)
+            if inner is None:
+                return False
+            node = inner[1]
+        return True
+
     def mark(self, path: Path) -> Mark:
         """The place of a value; of one that is not there, of what should hold it."""
         return self._places.mark(self._find(path)[1].start)

@@ -1,6 +1,6 @@
 """The language as pydantic models: what each key may hold, and the JSON Schema for editors.
 
-Source: the language reference, sections 2, 3, 6 and 7. What templates may name is `check`'s
+Source: the language reference, sections 2 to 7. What templates may name is `check`'s
 work. Importing this file costs more than a whole small run, so only `structure` and the
 `schema` command do, and a file known to be sound is not put through it again.
 """
@@ -8,256 +8,184 @@ work. Importing this file costs more than a whole small run, so only `structure`
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Discriminator,
-    Field,
-    JsonValue,
-    Tag,
-    WithJsonSchema,
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, JsonValue, Tag, WithJsonSchema
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+
+from flowrun.document.spec_chat import Asking, MessageSpec, WireFormat
+from flowrun.document.spec_tools import ToolSpec
+from flowrun.document.spec_values import (
+    ABSENT,
+    Data,
+    Expression,
+    FileText,
+    Filled,
+    Literally,
+    MappingText,
+    Model,
+    Name,
+    NotEmpty,
+    Request,
+    TemplateText,
 )
-from pydantic_core import PydanticCustomError
-
-from flowrun.document.vocabulary import IDENTIFIER, WIRE_NAME, seconds
 
 
-def _duration(value: JsonValue) -> JsonValue:
-    seconds(value if isinstance(value, str) else "")
-    return value
+class RepeatSpec(Model):
+    """When a step is done again, and how often at most."""
 
-
-def _not_empty(text: str) -> str:
-    if not text.strip():
-        raise PydanticCustomError("empty", "must not be empty")
-    return text
-
-
-def _computed(text: str) -> str:
-    if "{{" not in text and "{%" not in text:
-        raise ValueError("must be a number, or a template that gives one")
-    return text
-
-
-def _wire_name(text: str) -> str:
-    if not WIRE_NAME.fullmatch(text):
-        raise ValueError("must be 1 to 64 letters, digits, _ or -")
-    return text
-
-
-TemplateText: TypeAlias = Annotated[str, Field(description="Text with Jinja templates.")]
-NumberText: TypeAlias = Annotated[
-    str, AfterValidator(_computed), Field(description="A template that gives a number.")
-]
-Expression: TypeAlias = Annotated[
-    str,
-    AfterValidator(_not_empty),
-    Field(description="A bare Jinja expression, without braces."),
-]
-Duration: TypeAlias = Annotated[
-    JsonValue, AfterValidator(_duration), WithJsonSchema({"type": "string"})
-]
-# JSON Schema's expressions are JavaScript's: they fit anywhere, and know no \Z.
-_NAME = IDENTIFIER.pattern.replace(r"\Z", "$")
-Name: TypeAlias = Annotated[str, WithJsonSchema({"type": "string", "pattern": f"^{_NAME}"})]
-
-
-class Model(BaseModel):
-    """What every part of the language shares: frozen, and no key beyond its own."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
-
-
-class FileText(Model):
-    """Text that stands in a file of its own, under the pipeline's folder."""
-
-    file: str = Field(description="A path under the pipeline's folder.")
-
-
-_ABSENT: Any = None  # pydantic leaves defaults unchecked, so no key with nothing behind it fits
-Data: TypeAlias = JsonValue
-Prose: TypeAlias = TemplateText | FileText
-Filled: TypeAlias = Annotated[TemplateText, AfterValidator(_not_empty)]
-Request: TypeAlias = Filled | FileText
-
-
-class TextPart(Model):
-    """Text inside a message."""
-
-    type: Literal["text"]
-    text: TemplateText
-
-
-class ImageReference(Model):
-    """Where an image is, as on the wire."""
-
-    url: TemplateText
-
-
-class ImagePart(Model):
-    """An image inside a message: an address, or a template that gives an image."""
-
-    type: Literal["image_url"]
-    image_url: ImageReference
-
-
-def _part_kind(value: object) -> str | None:
-    kinds = {"text": "a text part", "image_url": "an image part"}
-    kind = value.get("type") if isinstance(value, dict) else None
-    return kinds.get(kind) if isinstance(kind, str) else None
-
-
-# Tags with blanks: an error's location names them, and no key of a file looks like them.
-PartSpec: TypeAlias = Annotated[
-    Annotated[TextPart, Tag("a text part")] | Annotated[ImagePart, Tag("an image part")],
-    Discriminator(_part_kind),
-]
-
-
-class MessageSpec(Model):
-    """One turn of the conversation, as on the wire."""
-
-    role: Literal["system", "user", "assistant"]
-    content: TemplateText | list[PartSpec]
-
-
-class JsonSchemaFormat(Model):
-    """A named schema, as on the wire."""
-
-    name: Annotated[
-        str,
-        AfterValidator(_wire_name),
-        WithJsonSchema({"type": "string", "pattern": WIRE_NAME.pattern}),
-    ]
-    schema_: dict[str, Data] = Field(alias="schema")
-    strict: bool = True
-    description: str | None = None
-
-
-class WireFormat(Model):
-    """The wire's own `response_format` object."""
-
-    type: Literal["text", "json_object", "json_schema"]
-    json_schema: JsonSchemaFormat | None = None
-
-
-class Options(Model):
-    """What goes over the wire beside the messages, under the wire's own names."""
-
-    temperature: Annotated[float, Field(ge=0, le=2)] | NumberText | None = Field(
-        None, description="0 (the likeliest words) to 2 (the wildest)."
+    until: Expression | bool = Field(
+        description="Ends it when it holds of a round; the step's own name is the round's output.",
+        examples=["judgement.score >= 8"],
     )
-    top_p: Annotated[float, Field(ge=0, le=1)] | NumberText | None = Field(
-        None, description="Words are drawn from this share of the probability."
-    )
-    top_k: Annotated[int, Field(ge=0)] | NumberText | None = Field(
-        None, description="Words are drawn from this many likeliest ones."
-    )
-    max_completion_tokens: Annotated[int, Field(ge=1)] | NumberText | None = Field(
-        None, description="The reply's length at most, in tokens."
-    )
-    max_tokens: Annotated[int, Field(ge=1)] | NumberText | None = Field(
-        None, description="The older name of max_completion_tokens."
-    )
-    seed: int | NumberText | None = Field(
-        None, description="Asks for the same answer to the same request."
-    )
-    stop: TemplateText | Annotated[list[TemplateText], Field(max_length=4)] | None = Field(
-        None, description="Text at which the reply ends; up to four."
-    )
-    frequency_penalty: Annotated[float, Field(ge=-2, le=2)] | NumberText | None = Field(
-        None, description="-2 to 2: makes words that came often less likely."
-    )
-    presence_penalty: Annotated[float, Field(ge=-2, le=2)] | NumberText | None = Field(
-        None, description="-2 to 2: makes words that came at all less likely."
-    )
-    repetition_penalty: Annotated[float, Field(gt=0, le=2)] | NumberText | None = Field(
-        None, description="Above 1 makes repetition less likely, where a provider has it."
-    )
-    logit_bias: dict[str, float] | None = Field(None, description="Token id to bias, -100 to 100.")
-    reasoning_effort: TemplateText | None = Field(
-        None, description="none, minimal, low, medium, high, xhigh or max."
-    )
-    reasoning: dict[str, Data] | None = Field(None, description="OpenRouter's reasoning object.")
-    verbosity: TemplateText | None = Field(None, description="low, medium or high.")
-    service_tier: TemplateText | None = Field(None, description="The provider's service tier.")
-    metadata: dict[str, TemplateText] | None = Field(None, description="Up to 16 pairs of text.")
-    user: TemplateText | None = Field(None, description="An end user's opaque name.")
-    prompt_cache_key: TemplateText | None = Field(
-        None, description="Requests with one key share the provider's prompt cache."
+    max: Annotated[int, Field(ge=1, le=1000)] = Field(
+        description="So many rounds at most.", examples=[4]
     )
 
 
-class Asking(Options):
-    """What a step may say of how a model is asked, and what `defaults` may say for all steps."""
+class BudgetSpec(Model):
+    """How much may be spent; the worst case is reserved before a request is sent."""
 
-    model: Filled | None = Field(
-        None, description="provider/model, a slug, a preset (fastest, smartest, ...) or an alias."
-    )
-    system: Prose | None = Field(None, description="The system prompt.")
-    provider: dict[str, Data] | None = Field(
-        None, description="Provider routing, as OpenRouter and Gumloop take it."
-    )
-    retry: Annotated[int, Field(ge=0, le=100)] | None = Field(
-        None, description="How often a transport fault, 408, 429 or 5xx is tried again (4)."
-    )
-    repair: Annotated[int, Field(ge=0, le=20)] | None = Field(
-        None, description="How often a faulty reply is sent back with what is wrong (1)."
-    )
-    fallback: list[TemplateText] | None = Field(
-        None, description="Models tried in order when one is unavailable."
-    )
-    timeout: Duration | None = Field(None, description="Of the whole step: 500ms, 90s, 5m, 1h.")
-    cache: bool | None = Field(None, description="false: never reuse an answer.")
+    usd: Annotated[float, Field(gt=0)] = Field(description="US dollars at most.", examples=[0.1])
 
 
 class Step(Asking):
-    """One step; it has exactly one of prompt, messages and value."""
+    """One step; it has exactly one of prompt, messages, call, value, uses and steps."""
 
-    description: str | None = Field(None, description="For people.")
-    prompt: Request = Field(_ABSENT, description="Asks a model; images become image parts.")
-    messages: Annotated[list[MessageSpec], Field(min_length=1)] | Filled = Field(
-        _ABSENT, description="Asks a model: a whole conversation, or a template that gives one."
+    description: str | None = Field(
+        None, description="For people.", examples=["The hero picture of the page."]
     )
-    value: Data | None = Field(None, description="Computes data or text here, without a model.")
+    prompt: Request = Field(
+        ABSENT,
+        description="Asks a model; images become image parts.",
+        examples=["Describe {{ hero }} in one sentence."],
+    )
+    messages: Annotated[list[MessageSpec], Field(min_length=1)] | Filled = Field(
+        ABSENT,
+        description="Asks a model: a whole conversation, or a template that gives one.",
+        examples=[[{"role": "user", "content": "Say hello."}]],
+    )
+    call: Literally = Field(
+        ABSENT,
+        description="Calls a tool without a model; docs.search is one tool of docs.",
+        examples=["search"],
+    )
+    value: Data | None = Field(
+        None,
+        description="Computes data or text here, without a model.",
+        examples=["{{ brief.benefits | length }}"],
+    )
+    uses: Literally = Field(
+        ABSENT, description="Runs another pipeline file.", examples=["./review.yaml"]
+    )
+    with_: dict[str, Data] | MappingText = Field(
+        ABSENT,
+        alias="with",
+        description="What the tool or the other pipeline is given, by name; a call also takes a "
+        "template that gives an object.",
+        examples=[{"query": "{{ inputs.question }}"}],
+    )
+    steps: dict[Name, Step] = Field(
+        ABSENT,
+        description="A block: steps with a scope of their own, which also sees the outer one.",
+        examples=[{"draft": {"prompt": "Write a slogan."}}],
+    )
+    output: Data | None = Field(
+        None,
+        description="What a block gives; without it, all its steps' outputs by name.",
+        examples=["{{ draft }}"],
+    )
     response_format: str | WireFormat = Field(
-        _ABSENT, description="The name of an entry of `schemas`, or the wire's object."
+        ABSENT,
+        description="The name of an entry of `schemas`, or the wire's object.",
+        examples=["brief"],
     )
     modalities: Annotated[list[Literal["text", "image"]], Field(min_length=1)] = Field(
-        _ABSENT, description="[image] asks for a picture."
+        ABSENT,
+        description="[image] asks for a picture.",
+        examples=[["image"]],
+        json_schema_extra={"default": ["text"]},
     )
     image_config: dict[str, Data] = Field(
-        _ABSENT, description="aspect_ratio, size, quality, background, output_format, ..."
+        ABSENT,
+        description="aspect_ratio, size, quality, background, output_format, ...",
+        examples=[{"aspect_ratio": "16:9"}],
     )
     needs: list[str] = Field(
-        _ABSENT, description="Steps that come first though no template names them."
+        ABSENT,
+        description="Steps that come first though no template names them.",
+        examples=[["brief"]],
     )
-    if_: Expression | bool = Field(_ABSENT, alias="if", description="False: skipped.")
+    if_: Expression | bool = Field(
+        ABSENT,
+        alias="if",
+        description="Unless it holds the step is skipped; with foreach it is asked of each item.",
+        examples=["triage.tool == 'refund'"],
+        json_schema_extra={"default": True},
+    )
     foreach: Expression | Annotated[dict[Name, Expression], Field(min_length=1)] = Field(
-        _ABSENT, description="Once for each element, in parallel; the output is a list."
+        ABSENT,
+        description="Once for each element, in parallel; the output is a list. A mapping gives "
+        "every combination, the last name fastest.",
+        examples=["inputs.languages"],
     )
-    as_: Name = Field(_ABSENT, alias="as", description="The loop variable's name (item).")
+    as_: Name = Field(
+        ABSENT,
+        alias="as",
+        description="The loop variable's name.",
+        examples=["language"],
+        json_schema_extra={"default": "item"},
+    )
+    repeat: RepeatSpec = Field(
+        ABSENT,
+        description="Again until an expression holds; the output is the last round's. Templates "
+        "also see previous (the last output), rounds (all so far) and round (from 1).",
+        examples=[{"until": "round == 3", "max": 4}],
+    )
     samples: Annotated[int, Field(ge=1, le=1000)] = Field(
-        _ABSENT, description="So many independent answers to one request; the output is a list."
+        ABSENT,
+        description="So many independent answers to one request; the output is a list.",
+        examples=[5],
     )
     expect: Expression | list[Expression] = Field(
-        _ABSENT, description="Must hold of the step's own output."
+        ABSENT,
+        description="Must hold of the step's own output, named as later steps name it; what does "
+        "not is sent back within repair, then fails the step.",
+        examples=[["brief.headline | length < 60"]],
     )
     on_error: Literal["fail", "ignore"] = Field(
-        _ABSENT, description="ignore: the value is null and the run goes on as partial."
+        ABSENT,
+        description="After ignore a failed step gives null, and the run goes on as partial.",
+        json_schema_extra={"default": "fail"},
+    )
+    budget: BudgetSpec = Field(
+        ABSENT,
+        description="What the step may spend, with its items and rounds and all that is inside.",
+        examples=[{"usd": 0.1}],
     )
 
 
 class OutputForm(Model):
     """An output with its file, or one file for each element."""
 
-    value: Data = Field(description="A template, or data with templates in it.")
-    file: TemplateText = Field(_ABSENT, description="A path under the output folder.")
-    foreach: Expression = Field(_ABSENT, description="One file for each element.")
-    as_: Name = Field(_ABSENT, alias="as", description="The loop variable's name (item).")
+    value: Data = Field(
+        description="A template, or data with templates in it.", examples=["# {{ brief.headline }}"]
+    )
+    file: TemplateText = Field(
+        ABSENT,
+        description="A path under the output folder.",
+        examples=["{{ inputs.product | slug }}.md"],
+    )
+    foreach: Expression = Field(
+        ABSENT, description="One file for each element.", examples=["brief.benefits"]
+    )
+    as_: Name = Field(
+        ABSENT,
+        alias="as",
+        description="The loop variable's name.",
+        examples=["benefit"],
+        json_schema_extra={"default": "item"},
+    )
 
 
 def _output_form(value: object) -> str:
@@ -293,9 +221,19 @@ class InputSpec(BaseModel):
             "string", "integer", "number", "boolean", "array", "object", "null", "image", "file"
         ]
         | list[str]
-    ) = Field(_ABSENT, description="A JSON type, or image or file, which take a path.")
-    description: str | None = Field(None, description="For people.")
-    default: Data = Field(None, description="Taken when none is given; without it: required.")
+    ) = Field(
+        ABSENT,
+        description="A JSON type, or image or file, which take a path.",
+        examples=["string"],
+    )
+    description: str | None = Field(
+        None, description="For people.", examples=["What is advertised."]
+    )
+    default: Data = Field(
+        None,
+        description="Taken when none is given; without it: required.",
+        examples=["a bike lamp"],
+    )
 
 
 def _schema_form(value: object) -> str:
@@ -317,23 +255,62 @@ SchemaSpec: TypeAlias = Annotated[
 class Pipeline(Model):
     """A pipeline file."""
 
-    name: Annotated[str, AfterValidator(_not_empty)] | None = Field(
-        None, description="The pipeline's name; the file's own without one."
+    name: NotEmpty | None = Field(
+        None,
+        description="The pipeline's name; the file's own without one.",
+        examples=["product-page"],
     )
-    description: str | None = Field(None, description="For people.")
-    inputs: dict[Name, InputSpec] = Field({}, description="What a run is given.")
+    description: str | None = Field(
+        None, description="For people.", examples=["Copy and a picture for one product."]
+    )
+    inputs: dict[Name, InputSpec] = Field(
+        {}, description="What a run is given.", examples=[{"product": {"type": "string"}}]
+    )
     schemas: dict[Name, SchemaSpec] = Field(
-        {}, description="JSON Schemas by name, here or in a file."
+        {},
+        description="JSON Schemas by name, here or in a file.",
+        examples=[{"brief": {"file": "brief.schema.json"}}],
     )
-    defaults: Asking | None = Field(None, description="For every step that asks a model.")
-    steps: dict[Name, Step] = Field(description="The steps, in any order.")
-    outputs: dict[Name, OutputSpec] = Field({}, description="What a run gives.")
+    tools: dict[Name, ToolSpec] = Field(
+        {},
+        description="What models and steps may call.",
+        examples=[{"search": {"python": "shop.search:find"}}],
+    )
+    defaults: Asking | None = Field(
+        None,
+        description="For every step that asks a model, at any depth.",
+        examples=[{"model": "fastest"}],
+    )
+    steps: dict[Name, Step] = Field(
+        description="The steps, in any order.", examples=[{"greet": {"prompt": "Say hello."}}]
+    )
+    outputs: dict[Name, OutputSpec] = Field(
+        {}, description="What a run gives.", examples=[{"page": "{{ brief.headline }}"}]
+    )
+    budget: BudgetSpec = Field(
+        ABSENT, description="What a whole run may spend.", examples=[{"usd": 2}]
+    )
+
+
+class _InOrder(GenerateJsonSchema):
+    """Leaves everything in the order of the models: examples are read by people."""
+
+    def sort(self, value: JsonSchemaValue, parent_key: str | None = None) -> JsonSchemaValue:
+        return value
 
 
 def editor_schema() -> Mapping[str, JsonValue]:
     """The JSON Schema of a pipeline file, with `x-` keys allowed at every level."""
-    schema = Pipeline.model_json_schema(by_alias=True)
-    for part in [schema, *schema.get("$defs", {}).values()]:
+    schema = Pipeline.model_json_schema(by_alias=True, schema_generator=_InOrder)
+    parts = schema["$defs"]
+    for part in [schema, *parts.values()]:
         if part.get("additionalProperties") is False:
             part["patternProperties"] = {"^x-": {}}
+        for key in part.get("properties", {}).values():
+            if key.get("default", 0) in (None, {}):
+                del key["default"]  # Where nothing is said there is no such default.
+    for entries in [*schema["properties"].values(), parts["Step"]["properties"]["steps"]]:
+        if "patternProperties" in entries:
+            entries["patternProperties"]["^x-"] = {}
+            entries["additionalProperties"] = False
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

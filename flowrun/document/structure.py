@@ -10,9 +10,10 @@ from flowrun.digest import JsonValue
 from flowrun.document.combinations import combination_flaws, name_flaws
 from flowrun.document.complaints import KIND_ERRORS, Problem, explained, inside
 from flowrun.document.inputs import input_flaws
-from flowrun.document.outline import Flaw, without_free_keys
+from flowrun.document.outline import Flaw, step_path, without_free_keys
 from flowrun.document.source import Loaded, Path
 from flowrun.document.spec import Pipeline
+from flowrun.document.tool_combinations import tool_flaws
 from flowrun.document.vocabulary import KINDS
 from flowrun.errors import did_you_mean
 
@@ -24,9 +25,10 @@ def flaws(loaded: Loaded) -> list[Flaw]:
         *_pydantic_flaws(loaded, data),
         *name_flaws(loaded, data),
         *combination_flaws(loaded, data),
+        *tool_flaws(loaded, data),
         *input_flaws(loaded, data),
     ]
-    misspelt = {flaw.path[:2] for flaw in found if flaw.path and _is_misspelt_kind(flaw)}
+    misspelt = {flaw.path[:-1] for flaw in found if flaw.path and _is_misspelt_kind(flaw)}
     found = [
         flaw for flaw in found if not (flaw.diagnostic.code == "no-kind" and flaw.path in misspelt)
     ]
@@ -36,9 +38,10 @@ def flaws(loaded: Loaded) -> list[Flaw]:
 
 def _is_misspelt_kind(flaw: Flaw) -> bool:
     """Whether this is a key that was meant to say what the step does."""
-    key = flaw.path[2:] if flaw.path else ()
-    is_unknown = flaw.diagnostic.code == "unknown-key" and len(key) == 1
-    return is_unknown and bool(did_you_mean(str(key[0]), KINDS))
+    if not flaw.path or flaw.diagnostic.code != "unknown-key":
+        return False
+    is_of_step = step_path(flaw.path) == flaw.path[:-1]
+    return is_of_step and bool(did_you_mean(str(flaw.path[-1]), KINDS))
 
 
 def _pydantic_flaws(loaded: Loaded, data: dict[str, JsonValue]) -> Iterator[Flaw]:
@@ -57,8 +60,8 @@ def _pydantic_flaws(loaded: Loaded, data: dict[str, JsonValue]) -> Iterator[Flaw
                 for each in inner.get(path, ())
                 if problems[each][0].kind == "extra_forbidden"
             ]
-            if not _is_overshadowed(found, unknown, is_outer=path in inner):
-                yield Flaw(path, explained(loaded, data, path, found))
+            if telling := _telling(found, unknown, is_outer=path in inner):
+                yield Flaw(path, explained(loaded, data, path, telling))
 
 
 def _path_in(data: JsonValue, location: tuple[int | str, ...]) -> tuple[Path, str]:
@@ -94,11 +97,15 @@ def _inner_paths(problems: Iterable[Path]) -> Mapping[Path, Sequence[Path]]:
     return found
 
 
-def _is_overshadowed(found: Sequence[Problem], unknown: Sequence[str], *, is_outer: bool) -> bool:
-    """Whether this is but an echo of a fault below.
+def _telling(
+    found: Sequence[Problem], unknown: Sequence[str], *, is_outer: bool
+) -> Sequence[Problem]:
+    """The problems of a place that are no mere echo of a fault below.
 
-    So is the wrong kind of a union's other branch, and a missing key that is there misspelt.
+    Such are the wrong kind of a union's other branch, and a missing key that is there misspelt.
     """
-    if all(each.kind in KIND_ERRORS for each in found):
-        return is_outer
-    return all(each.kind == "missing" and did_you_mean(each.branch, unknown) for each in found)
+    told = [
+        each for each in found if each.kind != "missing" or not did_you_mean(each.branch, unknown)
+    ]
+    is_of_kinds_only = all(each.kind in KIND_ERRORS for each in told)
+    return () if is_outer and is_of_kinds_only else told

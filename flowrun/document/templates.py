@@ -42,6 +42,7 @@ __all__ = [
     "Template",
     "TemplateError",
     "TemplateFault",
+    "escaped",
     "parse",
     "parse_expression",
     "parts",
@@ -140,6 +141,33 @@ def text(template: Template, scope: Mapping[str, object]) -> str:
     return "".join(
         each for each in _pieces(template, scope, takes_images=False) if isinstance(each, str)
     )
+
+
+def escaped(template: Template, scope: Mapping[str, object], escape: Callable[[str], str]) -> str:
+    """The template as text in which each value, and nothing that the file says, was escaped.
+
+    A template that includes or imports files is none of these: there it could not be told apart.
+
+    Raises: TemplateError.
+    """
+    assert not template.library
+    if template.is_constant:
+        return template.source
+
+    def render() -> str:
+        context = template.code.context(scope, template.names, takes_images=False)
+        printed = context.chunk
+
+        def chunk(value: object) -> str:
+            return escape(str(printed(value)))
+
+        context.chunk = chunk  # type: ignore[method-assign]  # for this one rendering
+        chunks = template.code.root(context)
+        if template.is_expression:
+            chunks = map(chunk, chunks)
+        return str(context.concat(cast("Iterator[str | Mixed]", chunks)))
+
+    return _translated(template, render)
 
 
 def parts(template: Template, scope: Mapping[str, object]) -> tuple[Text | Image, ...]:

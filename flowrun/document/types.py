@@ -64,6 +64,7 @@ class Object:
 
     `is_silent`: nothing was said of other fields, so they are possible but nobody announced them.
     `may_require`: more fields than `required` may be, by rules that are not known here.
+    `is_call`: a model's call of a route, beside which it may have answered otherwise.
     """
 
     fields: Mapping[str, Type] = field(default_factory=dict)
@@ -71,6 +72,12 @@ class Object:
     extra: Type | None = Anything()
     is_silent: bool = False
     may_require: bool = False
+    is_call: bool = False
+
+
+def closed(fields: Mapping[str, Type]) -> Object:
+    """An object with these fields, each of them there, and no others."""
+    return Object(fields, frozenset(fields), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,11 +307,12 @@ def _meet_objects(one: Object, other: Object, depth: int) -> Type:
         if name in required and fields.get(name, NOTHING) == NOTHING:
             return NOTHING
     may_require = one.may_require or other.may_require
+    is_call = one.is_call or other.is_call
     if one.extra is None or other.extra is None:
-        return Object(fields, required, None, may_require=may_require)
+        return Object(fields, required, None, may_require=may_require, is_call=is_call)
     extra = intersect(one.extra, other.extra, depth + 1)
     is_silent = one.is_silent and other.is_silent
-    return Object(fields, required, extra, is_silent, may_require)
+    return Object(fields, required, extra, is_silent, may_require, is_call)
 
 
 def _meet_arrays(one: Array, other: Array, depth: int) -> Array:

@@ -1,31 +1,28 @@
-"""The words of the language: which keys there are, which are for asking a model, which wait."""
+"""The words of the language: which keys there are, and which are for asking a model."""
 
 from __future__ import annotations
 
 import re
 
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
-"""What a step, an input, an output, a schema and a loop variable may be called."""
+"""What a step, an input, an output, a schema, a tool and a loop variable may be called."""
 
 WIRE_NAME = re.compile(r"^[A-Za-z0-9_-]{1,64}$")
-"""What a provider takes as the name of a schema."""
+"""What a provider takes as the name of a schema or a tool."""
 
-NOT_YET = frozenset(
-    (
-        "call", "with", "uses", "steps", "output", "repeat", "tools", "tool_choice",
-        "parallel_tool_calls", "max_turns", "budget",
-    )
-)  # fmt: skip
-"""Words for a step that this release does not run; `check` refuses them by name."""
+PYTHON_NAME = re.compile(
+    r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*\Z"
+)
+"""A function of a module: `package.module:function`."""
 
-NOT_YET_TOP = frozenset(("tools", "budget"))
-"""The same at the top of the file."""
+TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+\Z")
+"""What HTTP takes as the name of a header. Source: RFC 9110, section 5.6.2."""
 
-NOT_YET_DEFAULTS = frozenset(("tools", "tool_choice", "parallel_tool_calls", "max_turns"))
-"""The same in `defaults`."""
-
-KINDS = ("prompt", "messages", "value")
+KINDS = ("prompt", "messages", "call", "value", "uses", "steps")
 """A step has exactly one of these."""
+
+TOOL_KINDS = ("python", "http", "shell", "mcp", "uses")
+"""A tool has at most one of these; without any it is a route."""
 
 OPTIONS = (
     "temperature", "top_p", "top_k", "max_completion_tokens", "max_tokens", "seed", "stop",
@@ -53,6 +50,10 @@ ASKING = (
     "fallback",
     "timeout",
     "cache",
+    "tools",
+    "tool_choice",
+    "parallel_tool_calls",
+    "max_turns",
 )
 """What `defaults` may say for all steps that ask a model."""
 
@@ -60,6 +61,9 @@ ONLY_ASKING = frozenset(
     (*ASKING, "response_format", "modalities", "image_config", "samples")
 ) - {"timeout"}  # fmt: skip
 """What has no meaning in a step that asks no model."""
+
+BESIDE_TOOLS = ("tool_choice", "parallel_tool_calls", "max_turns")
+"""What has no effect in a step without tools."""
 
 SCHEMA_WORDS = frozenset(
     (

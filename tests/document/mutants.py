@@ -109,6 +109,94 @@ outputs:
 """
 """A sound file with most of the language in it."""
 
+COMPOSED = """\
+# Blocks, tools, routes, rounds and another file.
+x-quiet: &quiet {temperature: 0, seed: 1}
+inputs:
+  topics: {type: array, items: {type: string}, default: [bees, bikes]}
+
+schemas:
+  order: {type: object, properties: {id: {type: string}}, required: [id]}
+  verdict:
+    type: object
+    properties: {score: {type: integer}, why: {type: string}}
+    required: [score, why]
+
+tools:
+  find: {python: "files.shop:find", description: Finds pages., pure: true, timeout: 5s}
+  weather:
+    description: The weather of a city.
+    parameters: {type: object, properties: {city: {type: string}}, required: [city]}
+    returns: {type: object, properties: {sky: {type: string}}, required: [sky]}
+    http:
+      method: POST
+      url: "https://example.org/weather/{{ city | urlencode }}"
+      query: {units: metric, days: 3}
+      headers: {Accept: application/json}
+      body: {city: "{{ city }}"}
+      bearer: WEATHER_KEY
+  log:
+    shell: [git, log, {option: "{{ kind }}"}, "--max-count={{ n }}", --, {each: "{{ paths }}"}]
+    parameters:
+      properties:
+        kind: {enum: [--oneline, --stat]}
+        n: {type: integer}
+        paths: {type: array, items: {type: string}}
+      required: [kind, n, paths]
+  count: {shell: {command: [wc, -w], env: [LC_TIME], stdin: "{{ text }}"}, parameters: {
+    properties: {text: {type: string}}, required: [text]}}
+  docs: {mcp: {command: [docs-server, --quiet], env: [DOCS_TOKEN], allow: [search, read]}}
+  greet: {uses: ./files/child.yaml, description: Greets somebody.}
+  refund: {description: Pays the money back., parameters: order}
+  exchange: {description: Sends another one., parameters: order}
+
+defaults: {model: fastest, tools: [find], max_turns: 4}
+
+steps:
+  pages: {call: find, with: {query: "{{ inputs.topics[0] }}"}}
+
+  greeting: {uses: ./files/child.yaml, with: {text: "{{ pages | join(', ') }}"}, timeout: 1m}
+
+  triage:
+    <<: *quiet
+    prompt: "What is to be done about {{ greeting.greeting }}?"
+    tools: [refund, exchange]
+    tool_choice: required
+
+  paid:
+    if: triage.tool == 'refund'
+    call: weather
+    with: {city: "{{ triage.arguments.id }}"}
+
+  sent: {if: triage.tool == 'exchange', value: "{{ triage.arguments.id }}"}
+
+  slogans:
+    foreach: inputs.topics
+    as: topic
+    repeat: {until: slogans.score >= 8 or round == 3, max: 4}
+    steps:
+      draft:
+        <<: *quiet
+        prompt: "A slogan for {{ topic }}. {{ previous.verdict.why if previous else '' }}"
+        tools: []
+      verdict:
+        prompt: "Judge it: {{ draft }}, of {{ rounds | length }}"
+        tools: [find, weather, docs.search]
+        parallel_tool_calls: false
+        response_format: verdict
+      words:
+        steps:
+          inner: {call: count, with: {text: "{{ draft }} {{ topic }}"}}
+        output: "{{ inner }}"
+    output: {score: "{{ verdict.score }}", draft: "{{ draft }}", verdict: "{{ verdict }}"}
+    expect: slogans.score > 0
+
+outputs:
+  best: "{{ slogans | map(attribute='draft') | first }}"
+  done: "{{ paid.sky or sent }}"
+"""
+"""A sound file with the rest of it."""
+
 ODD = (
     *("null", "true", "no", "0x1F", "1e999", "-1", ".inf", "010", "''", '""', "[]", "{}", "[[]]"),
     *("{a: b}", "*tone", "&tone", "<<", "!!str 3", "!x y", "|", ">", "|-2", "- -", "? x", "---"),
@@ -132,13 +220,13 @@ def samples() -> list[str]:
     """The files that mutants are made of: sound ones, and faulty ones."""
     pipelines = sorted((ROOT / "pipelines").glob("*.yaml"))
     faulty = sorted((ROOT / "tests" / "faulty").glob("*.yaml"))
-    return [RICH, *(path.read_text("utf-8") for path in [*pipelines, *faulty])]
+    return [RICH, COMPOSED, *(path.read_text("utf-8") for path in [*pipelines, *faulty])]
 
 
 def mutant(seed: int, texts: Sequence[str]) -> str:
     """The mutant of that number: one of the texts with one to four changes."""
     chance = random.Random(seed)
-    sound = len(texts) if chance.random() < 0.4 else 1 + len(texts) // 20
+    sound = len(texts) if chance.random() < 0.4 else 2 + len(texts) // 20
     text = texts[chance.randrange(sound)]
     for _ in range(chance.randint(1, 4)):
         text = chance.choice(_CHANGES)(chance, text, texts)

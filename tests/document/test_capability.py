@@ -9,6 +9,7 @@ from tests.document.checking import Models, told
 
 MODELS = Models(
     {
+        "toolless": Capabilities(tools=False),
         "blind": Capabilities(images_in=False),
         "silent": Capabilities(text_out=False, json_schema=False, json_object=False),
         "plain": Capabilities(json_schema=False, json_object=False, images_out=False),
@@ -122,3 +123,28 @@ def test_an_image_that_a_model_cannot_see_is_told_where_it_is_shown(step: str, p
 )
 def test_an_image_that_is_not_shown_or_may_be_seen_is_no_fault(step: str) -> None:
     assert [each for each in faults(HERO + step) if "lacks" in each] == []
+
+
+TOOLS = "tools: {t: {shell: [x]}}\n"
+
+
+def test_a_model_that_is_known_to_call_no_tools_is_offered_none() -> None:
+    assert faults(TOOLS + "steps: {a: {model: toolless, prompt: x, tools: [t]}}") == [
+        '2:20: step "a" asks "toolless" for calls of tools, which it cannot give [lacks-capability]'
+    ]
+    assert faults(TOOLS + "steps: {a: {model: toolless, prompt: x}}") == []
+    assert faults(TOOLS + "steps: {a: {model: unknown, prompt: x, tools: [t]}}") == []
+
+
+def test_tools_of_defaults_count_too() -> None:
+    text = TOOLS + "defaults: {tools: [t], model: toolless}\nsteps: {a: {prompt: x}}"
+    assert faults(text) == [
+        '2:31: step "a" asks "toolless" for calls of tools, which it cannot give [lacks-capability]'
+    ]
+
+
+def test_steps_inside_of_blocks_are_looked_at() -> None:
+    text = "steps: {a: {steps: {b: {steps: {c: {model: silent, prompt: x}}}}}}"
+    assert faults(text) == [
+        '1:44: step "c" asks "silent" for text, which it cannot give [lacks-capability]'
+    ]

@@ -46,3 +46,8 @@ def test_faults_and_errors_are_in_the_tree() -> None:
     assert fault.exit_code is ExitCode.USAGE
     assert isinstance(TemplateError("failed", 3), StepError)
     assert TemplateError("failed").offset is None
+
+
+def test_a_message_of_any_length_is_cut() -> None:
+    error = TemplateError("x" * 5_000)
+    assert str(error) == error.message == "x" * 1_000 + "…"

@@ -47,6 +47,20 @@ from tests.support.templating import error, render
         ("{{ [{'x': 1}, {'x': 2}, {'x': 2}] | most_common }}", {"x": 2}),
         ("{{ [1, 2, 2, true] | most_common(2) }}", [2, 1]),
         ("{{ [1] | most_common(-1) }}", []),
+        ("{{ ['a', 'b', 'a', 'c'] | agreement }}", {"value": "a", "share": 0.5}),
+        ("{{ [2, 3] | agreement }}", {"value": 2, "share": 0.5}),
+        ("{{ [none, 'a'] | agreement }}", {"value": None, "share": 0.5}),
+        ("{{ [[1], [1]] | agreement }}", {"value": [1], "share": 1.0}),
+        ("{{ [{}] | agreement }}", {}),
+        ("{{ ['a', {'b': 1}] | agreement }}", {"value": "a", "share": 0.5}),
+        (
+            "{{ [{'a': 1, 'b': {'x': 1, 'y': 2}}, {'a': 1, 'b': {'y': 2, 'x': 1}}, {'a': 2}, "
+            "none] | agreement }}",
+            {
+                "a": {"value": 1, "share": 0.5},
+                "b": {"value": {"x": 1, "y": 2}, "share": 0.5},
+            },
+        ),
         ("{{ 'ü' | b64encode }}", "w7w="),
         ("{{ ('ü' | sha256)[:8] }}", "607474ca"),
     ],
@@ -61,6 +75,8 @@ def test_filters_reshape_data(source: str, expected: object) -> None:
     ("source", "message"),
     [
         ("{{ 5 | slug }}", "filter slug takes text, not a number"),
+        ("{{ [] | agreement }}", "filter agreement takes a list with items, not an empty one"),
+        ("{{ 'a' | agreement }}", "filter agreement takes a list, not text"),
         ("{{ none | chunk(2) }}", "filter chunk takes text, not null"),
         (
             "{{ 'a' | chunk(0) }}",

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from flowrun.document.infer import infer, printed
+from flowrun.document.names import Names
 from flowrun.document.templates import parse, parse_expression
 from flowrun.document.types import String, describe
 from tests.document.typed_scope import FIELDS, IN_SECTION, SCOPE, faults
@@ -263,7 +264,7 @@ def test_a_file_that_is_extended_prints_text() -> None:
     ],
 )  # fmt: skip
 def test_what_is_printed_where_it_stands_is_listed(source: str, expected: list[str]) -> None:
-    found = printed(parse(source).tree, SCOPE)
+    found = printed(parse(source).tree, Names(SCOPE))
     assert [each.subject.path for each in found] == expected
     assert all(
         source[each.offset : each.offset + each.length] == each.subject.path

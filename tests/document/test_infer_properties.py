@@ -9,17 +9,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from flowrun.chat.schema import InvalidSchema, compile_schema
 from flowrun.digest import JsonValue
-from flowrun.document.infer import infer
+from flowrun.document.fits import fits as fits_type
+from flowrun.document.infer import infer, infer_within, known_where
+from flowrun.document.names import Names
 from flowrun.document.schema_types import from_schema
-from flowrun.document.templates import TemplateError, parse, value
-from flowrun.document.types import String
+from flowrun.document.templates import TemplateError, parse, parse_expression, value
+from flowrun.document.types import String, union
 from tests.document.typed_scope import fits
 
 Sample: TypeAlias = tuple[JsonValue, JsonValue]
 """A schema, and a value that conforms to it."""
 
-LENIENT = {"maybe-missing", "never-equal"}
+LENIENT = {"maybe-missing", "may-be-null", "never-equal"}
 """What a template that has these faults may survive."""
 
 names = st.sampled_from(["a", "b", "c"])
@@ -118,6 +121,11 @@ SNIPPETS = [
     ),
     *("x + 1", "x ~ 1", "x * 2", "-x", "x == 'x'", "x in ['x']", "x < 3", "'a' in x", "x % 2"),
     *("x or 1", "x and x.a", "x.a if x else 0", "x is odd", "x is mapping and x.a", "not x"),
+    *("x.a == 'x' and x.b", "x.a != 'x' and x.b", "x['a'] in ['x', 'y'] and x.b.c"),
+    *("x.a not in ['x', 'y'] and x.b", "not (x.a == 'x') and x.b", "x.a is ne 'x' and x.b"),
+    *("(x.a == 'x' or x.a == 'y') and x.b", "not (x.a == 'x' or x.b == 'y') and x.c"),
+    *("x.b if x.a == 'x' else 0", "0 if x.a == 'x' else x.b", "x.a == 'x' and x.a == 'y' or x"),
+    *("x | agreement", "[x, x] | agreement", "([x] | agreement).a.value", "x | most_common"),
     *("x is string and x + 'a'", "x.a is defined and x.a", "x.a == 'x' and x.b", "[x, 1][0]"),
 ]
 
@@ -146,6 +154,49 @@ def test_any_template_is_walked(sample: Sample, snippets: list[str]) -> None:
     found, told = infer(parse(source).tree, {"x": from_schema(sample[0])})
     assert found == String()
     assert all(0 <= each.offset < len(source) and each.message for each in told)
+
+
+@settings(max_examples=300, deadline=None)
+@given(found=samples, wanted=samples)
+def test_what_fits_is_not_refused(found: Sample, wanted: Sample) -> None:
+    try:
+        problems = compile_schema({"properties": {"x": wanted[0]}}).problems({"x": found[1]})
+    except InvalidSchema:
+        return  # it refers to what is not there
+    if not problems:
+        assert fits_type(from_schema(found[0]), from_schema(wanted[0])) is None
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    items=st.lists(samples, min_size=2, max_size=4),
+    conditions=st.lists(
+        st.sampled_from(
+            ["x.a == 'x'", "x.a != 'y'", "x.b in ['x']", "x.a is in ['y', 'z']", "x.c"]
+        ),
+        min_size=1,
+        max_size=3,
+    ),
+    snippet=st.sampled_from(["x.a", "x.b", "x.c.a", "x.a ~ x.b", "x"]),
+)
+def test_where_conditions_hold_no_value_is_left_out(
+    items: list[Sample], conditions: list[str], snippet: str
+) -> None:
+    condition = parse_expression(" and ".join(conditions))
+    template = parse(f"{{{{ {snippet} }}}}")
+    type_ = union(from_schema(schema) for schema, _ in items)
+    names = Names({"x": type_})
+    known = names.child(known_where(condition.tree, names))
+    for _, data in items:
+        try:
+            if not value(condition, {"x": data}):
+                continue
+            result = value(template, {"x": data})
+        except TemplateError:
+            continue
+        found, told = infer_within(template.tree, known)
+        assert [each for each in told if each.code not in LENIENT] == []
+        assert fits(result, found)
 
 
 @pytest.mark.parametrize("snippet", SNIPPETS)

@@ -14,7 +14,7 @@ from flowrun.errors import Diagnostic, PipelineError
 from flowrun.folder import Folder
 from flowrun.proofs import FullProofs
 from flowrun.providers.router import known_capabilities
-from tests.document.mutants import RICH, mutant, samples
+from tests.document.mutants import COMPOSED, RICH, mutant, samples
 
 FILES = Folder(Path(__file__).parent.parent / "faulty")
 MODELS = known_capabilities(Config())
@@ -52,8 +52,9 @@ def assert_told(text: str) -> tuple[Diagnostic, ...]:
     return found
 
 
-def test_the_sample_is_sound() -> None:
-    assert diagnostics(RICH) == ()
+@pytest.mark.parametrize("text", [RICH, COMPOSED], ids=["rich", "composed"])
+def test_the_samples_are_sound(text: str) -> None:
+    assert diagnostics(text) == ()
 
 
 @pytest.mark.parametrize("first", range(0, FEW, 100))

@@ -6,6 +6,32 @@ from tests.document.typed_scope import FIELDS, faults
 
 WRONG = [
     (
+        "{% if triage.tool in ['refund'] %}{{ triage.arguments.item }}{% endif %}",
+        'unknown-field at item: "triage.arguments" has no field "item"',
+        "its fields are order_id",
+    ),
+    (
+        "{% if triage.tool == 'refund' %}{% else %}{{ triage.arguments.order_id }}{% endif %}",
+        'unknown-field at order_id: "triage.arguments" has no field "order_id"',
+        "its fields are item",
+    ),
+    (
+        "{% if brief.tone == 'warm' or brief.tone == 'cold' %}{{ brief.tone == 'neutral' }}"
+        "{% endif %}",
+        'never-equal at \'neutral\': "brief.tone" is never "neutral"',
+        "its schema allows only cold, warm",
+    ),
+    (
+        "{% if brief.tone not in ['warm', 'cold'] %}{{ brief.tone == 'cold' }}{% endif %}",
+        'never-equal at \'cold\': "brief.tone" is never "cold"',
+        "its schema allows only neutral",
+    ),
+    (
+        "{{ triage.arguments.item if triage.tool != 'exchange' else 1 }}",
+        'unknown-field at item: "triage.arguments" has no field "item"',
+        "its fields are order_id",
+    ),
+    (
         "{% if triage.tool == 'refnd' %}{{ triage.arguments.item }}{% endif %}",
         'never-equal at \'refnd\': "triage.tool" is never "refnd"',
         "its schema allows only exchange, refund",
@@ -55,7 +81,7 @@ WRONG = [
     (
         "{% if triage.tool != 'refund' %}{{ triage.arguments.zzz }}{% endif %}",
         'unknown-field at zzz: "triage.arguments" has no field "zzz"',
-        "its fields are order_id, item",
+        "its fields are item",
     ),
     (
         "{% if brief.tone == 'warm' %}{{ brief.tone == 'cold' }}{% endif %}",
@@ -70,6 +96,16 @@ WRONG = [
 ]
 
 RIGHT = [
+    "{% if brief.count is odd %}{{ brief.count + 1 }}{% else %}{{ brief.count - 1 }}{% endif %}",
+    "{% if brief.count is gt 3 and brief.count in [4, 5] %}{{ brief.count + 1 }}{% endif %}",
+    "{% if brief.tone in [brief.headline, 'warm'] %}{{ brief.tone == 'cold' }}{% endif %}",
+    "{% if brief.tone not in ['warm'] %}{{ brief.tone == 'cold' }}{% endif %}",
+    "{% if brief.tone in ['warm', 'cold'] %}{{ brief.tone != 'cold' }}{% endif %}",
+    "{% if triage.tool == 'refund' or triage.tool == 'exchange' %}{{ triage.arguments.item }}"
+    "{% endif %}",
+    "{% if not (triage.tool == 'refund' and brief.ready) %}{{ triage.arguments.order_id }}"
+    "{% endif %}",
+    "{% if triage.tool is in ['exchange'] %}{{ triage.arguments.item }}{% endif %}",
     "{% if (what | first) is string %}{{ what.x }}{% endif %}",
     "{{ brief.subtitle | default('none') }}",
     "{% if brief.subtitle is defined %}{{ brief.subtitle }}{% endif %}",

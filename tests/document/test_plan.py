@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from decimal import Decimal
 
 import pytest
 
@@ -101,3 +102,52 @@ def test_a_need_is_required_if_any_template_cannot_do_without() -> None:
     """)
     assert found.needs == {"d": {"c": False, "a": False, "b": True}}
     assert found.output_needs == {"o": {"d": True, "a": False}}
+
+
+FAMILY = """
+tools: {t: {uses: c.yaml}, idle: {uses: d.yaml}}
+steps:
+  a: {prompt: x}
+  b: {steps: {c: {prompt: x, tools: [t]}, d: {steps: {e: {value: "{{ f }}"}, f: {value: 1}}}}}
+  u: {uses: c.yaml}
+  v: {call: t}
+"""
+FILES = {
+    "c.yaml": "steps: {x: {prompt: y}, z: {uses: d.yaml}}",
+    "d.yaml": "steps: {q: {value: 1}}",
+}
+
+
+@pytest.mark.parametrize(("usd", "budget"), [("0.10", "0.1"), ("3", "3"), ("1e-3", "0.001")])
+def test_the_budget_of_a_file_is_its_plans(usd: str, budget: str) -> None:
+    found = plan(f"budget: {{usd: {usd}}}\nsteps: {{a: {{prompt: x}}}}")
+    assert found.budget_usd == Decimal(budget)
+    assert found.select(["a"]).budget_usd == Decimal(budget)
+    assert plan("steps: {a: {prompt: x}}").budget_usd is None
+
+
+def test_every_step_has_its_way_from_the_top() -> None:
+    found = plan(FAMILY, FILES)
+    assert [way for way, _task in found.all_tasks()] == [
+        "a", "b", "b.c", "b.c.t.x", "b.c.t.z", "b.c.t.z.q", "b.d", "b.d.f", "b.d.e",
+        "u", "u.x", "u.z", "u.z.q", "v", "v.t.x", "v.t.z", "v.t.z.q",
+    ]  # fmt: skip
+    assert [way for way, _ask in found.asks()] == ["a", "b.c", "b.c.t.x", "u.x", "v.t.x"]
+    assert found.size == len(list(found.all_tasks()))
+
+
+def test_each_plan_of_a_family_comes_once() -> None:
+    found = plan(FAMILY, FILES)
+    assert [each.name for each in found.plans()] == ["p", "c", "d"]
+
+
+def test_orders_are_those_of_all_levels_of_all_files() -> None:
+    assert list(plan(FAMILY, FILES).orders()) == [
+        ("a", "b", "u", "v"), ("c", "d"), ("f", "e"), ("x", "z"), ("q",),
+    ]  # fmt: skip
+
+
+def test_a_selection_leaves_the_models_of_other_steps_out() -> None:
+    chosen = plan(FAMILY, FILES).select(["u"])
+    assert [way for way, _ask in chosen.asks()] == ["u.x"]
+    assert [tool.name for tool in chosen.tools] == ["t", "idle"]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 
 import pytest
 
 from flowrun.document.slots import Slot, Tree
-from flowrun.document.task import Ask, Task
-from tests.document.checking import plan
+from flowrun.document.task import Ask, Repeat, Task
+from tests.document.checking import plan, told
 
 
 def task(step: str, head: str = "", files: Mapping[str, str] | None = None) -> Task:
@@ -104,11 +105,12 @@ def test_what_nobody_says_has_its_default() -> None:
 def test_the_flow_of_a_step() -> None:
     found = task(
         "{prompt: x, if: a, foreach: '[1]', as: n, needs: [a], samples: 3, expect: [last, n], "
-        "timeout: 2m, on_error: ignore}"
+        "timeout: 2m, on_error: ignore, budget: {usd: 0.10}}"
     )
     assert sources(found.condition if isinstance(found.condition, Slot) else None) == "a"
     assert [(loop.name, sources(loop.items)) for loop in found.loops] == [("n", "[1]")]
     assert (found.needs, found.timeout_s, found.ignores_errors) == (("a",), 120, True)
+    assert found.budget_usd == Decimal("0.1")
     assert [sources(each) for each in found.expects] == ["last", "n"]
     assert found.kind == "prompt"
     assert not found.is_partial
@@ -183,3 +185,98 @@ def test_outputs_are_data_or_forms() -> None:
     assert [each.loop and each.loop.name for each in found] == [
         None, None, None, "n", "item", None,
     ]  # fmt: skip
+
+
+def test_a_block_is_steps_with_an_output() -> None:
+    found = task("{steps: {b: {value: 1}, c: {prompt: '{{ a }}'}}, output: {x: '{{ b }}'}}")
+    assert found.kind == "block"
+    assert found.block is not None
+    assert [(each.id, each.kind, each.path) for each in found.block.tasks] == [
+        ("b", "value", ("steps", "last", "steps", "b")),
+        ("c", "prompt", ("steps", "last", "steps", "c")),
+    ]
+    assert (found.block.has_output, sources(found.block.output)) == (True, {"x": "{{ b }}"})
+
+
+def test_the_output_of_a_block_may_be_null_or_missing() -> None:
+    silent = task("{steps: {b: {value: 1}}}").block
+    null = task("{steps: {b: {value: 1}}, output: null}").block
+    assert silent is not None
+    assert null is not None
+    assert (silent.has_output, null.has_output) == (False, True)
+
+
+def test_the_output_of_a_block_may_stand_in_a_file() -> None:
+    found = task("{steps: {b: {value: 1}}, output: {file: o.md}}", files={"o.md": "{{ b }}"}).block
+    assert found is not None
+    assert sources(found.output) == "{{ b }}"
+
+
+@pytest.mark.parametrize(
+    ("said", "repeat"),
+    [("true", Repeat(True, 3)), ("false", Repeat(False, 3))],
+)
+def test_a_repeat_may_go_on_to_its_end(said: str, repeat: Repeat) -> None:
+    assert task(f"{{value: 1, repeat: {{until: {said}, max: 3}}}}").repeat == repeat
+
+
+def test_a_repeat_ends_when_an_expression_holds() -> None:
+    found = task("{value: 1, repeat: {until: last > 1, max: 3}}").repeat
+    assert found is not None
+    assert isinstance(found.until, Slot)
+    assert (sources(found.until), found.most) == ("last > 1", 3)
+    assert found.until.path == ("steps", "last", "repeat", "until")
+
+
+def test_a_repeat_whose_expression_is_faulty_is_told_alone() -> None:
+    text = "steps: {a: {value: '{{ round }} {{ previous }}', repeat: {until: 'a ==', max: 3}}}"
+    assert [each.split(" [")[1] for each in told(text)] == ["template-syntax]"]
+
+
+def test_a_pipeline_that_is_used_is_given_its_inputs() -> None:
+    files = {"c.yaml": "inputs: {x: {}}\nsteps: {s: {value: 1}}"}
+    found = task("{uses: ./c.yaml, with: {x: '{{ a }}'}}", files=files)
+    assert found.kind == "uses"
+    assert found.uses is not None
+    assert sources(found.uses.arguments) == {"x": "{{ a }}"}
+    assert found.uses.plan.name == "c"
+
+
+def test_a_tool_that_is_called_is_given_its_arguments() -> None:
+    found = task("{call: t, with: '{{ {} }}'}", "tools: {t: {shell: [x]}}")
+    assert found.kind == "call"
+    assert found.call is not None
+    assert (found.call.tool.name, sources(found.call.arguments)) == ("t", "{{ {} }}")
+
+
+def test_the_flow_of_a_step_goes_with_every_kind() -> None:
+    flow = "if: a, foreach: '[1]', needs: [a], expect: last, timeout: 2s, on_error: ignore"
+    for kind in ("steps: {b: {value: 1}}", "call: t", "uses: c.yaml"):
+        files = {"c.yaml": "steps: {s: {value: 1}}"}
+        found = task(f"{{{kind}, {flow}}}", "tools: {t: {shell: [x]}}", files)
+        assert [loop.name for loop in found.loops] == ["item"]
+        assert (found.timeout_s, found.ignores_errors, found.needs) == (2, True, ("a",))
+        assert len(found.expects) == 1
+
+
+def test_defaults_bound_the_time_of_steps_that_ask_and_of_no_others() -> None:
+    found = task("{steps: {b: {prompt: x}}}", "defaults: {timeout: 5s}")
+    assert found.timeout_s is None
+    assert found.block is not None
+    assert found.block.tasks[0].timeout_s == 5
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        "{steps: {b: {value: 1, retry: 3}, c: {value: '{{ b.x }}'}}}",
+        "{steps: {b: {value: '{{ '}, c: {value: '{{ b.x }}'}}}",
+        "{uses: c.yaml}",
+        "{call: nobody}",
+        "{prompt: x, tools: [nobody]}",
+        "{steps: 3}",
+    ],
+)
+def test_of_a_step_with_a_fault_anything_may_be_read(step: str) -> None:
+    text = f"steps: {{a: {step}, d: {{value: '{{{{ a.b.c.d }}}}'}}}}"
+    assert len(told(text)) == 1

@@ -2,12 +2,22 @@
 
 import pytest
 
-from flowrun.document.complaints import known_keys
+from flowrun.document.anatomy import known_keys
 from flowrun.document.outline import without, without_free_keys
 from flowrun.document.source import load
-from flowrun.document.spec import Asking, Options, Step, editor_schema
+from flowrun.document.spec import Step, editor_schema
+from flowrun.document.spec_chat import Asking, Options
+from flowrun.document.spec_tools import ToolSpec
 from flowrun.document.structure import flaws
-from flowrun.document.vocabulary import ASKING, KINDS, NOT_YET, ONLY_ASKING, OPTIONS
+from flowrun.document.vocabulary import (
+    ASKING,
+    BESIDE_TOOLS,
+    KINDS,
+    ONLY_ASKING,
+    OPTIONS,
+    TOOL_KINDS,
+)
+from tests.document.forming import left
 
 
 def faults(text: str) -> list[str]:
@@ -48,7 +58,14 @@ STEP = "steps:\n  a:\n    prompt: hi\n    "
             STEP + "on_error: stop",
             '4:15: "on_error" must be "fail" or "ignore", not "stop" [wrong-value]',
         ),
-        (STEP + "repeat: {max: 2}", '4:5: "repeat" is not yet supported [not-yet-supported]'),
+        (STEP + "budget: {usd: 0}", '4:19: "usd" must be above 0, not 0 [wrong-value]'),
+        (STEP + "budget: 2", '4:13: "budget" must be a mapping, not 2 [wrong-value]'),
+        (
+            STEP + "repeat: {}",
+            '4:5: "repeat" has no "until" and no "max" [missing-key]',
+        ),
+        (STEP + "max_turns: 101", '4:16: "max_turns" must be 100 or less, not 101 [wrong-value]'),
+        (STEP + "tools: [b, b]", '4:12: "tools" names "b" twice [wrong-value]'),
         (
             STEP + "value: 3",
             '4:5: "value" cannot stand beside prompt: a step has one kind [wrong-combination]',
@@ -118,7 +135,11 @@ def test_a_sound_file_has_no_flaws() -> None:
     x-anchors: {a: 1}
     inputs: {a: {type: string, default: x, x-note: y}, b: {type: image}}
     schemas: {s: {type: object}, f: {file: s.json}}
-    defaults: {model: fastest, temperature: 0, timeout: 90s, x-more: 1}
+    tools:
+      x-tools: 1
+      t: {python: "a.b:c", x-tool: 1, parameters: s, returns: {type: string}, pure: true}
+      m: {mcp: {command: [a], x-mcp: 1}}
+    defaults: {model: fastest, temperature: 0, timeout: 90s, x-more: 1, tools: [t], max_turns: 2}
     steps:
       a: {prompt: {file: a.md}, system: {file: b.md}, response_format: s, x-why: because}
       b:
@@ -139,7 +160,16 @@ def test_a_sound_file_has_no_flaws() -> None:
         on_error: ignore
       c: {value: {a: [1, null, true]}, needs: [], if: false, timeout: 5m}
       d: {prompt: x, modalities: [image, text], image_config: {size: 64x64}}
-      e: {prompt: x, foreach: a, as: z, expect: b}
+      e: {prompt: x, foreach: a, as: z, expect: b, tools: [t, m.x], tool_choice: t, max_turns: 3}
+      f: {call: m.x, with: {a: "{{ a }}", x-b: 1}, repeat: {until: f, max: 3, x-c: 1}}
+      g: {call: t, with: "{{ a }}"}
+      h: {uses: ./other.yaml, with: {a: "{{ a }}"}}
+      i:
+        foreach: a
+        steps:
+          j: {prompt: x, tool_choice: {type: function, function: {name: t, x-d: 1}, x-e: 1}}
+          k: {steps: {l: {value: 1}}, output: {x-f: "{{ l }}"}, expect: k}
+        repeat: {until: true, max: 1000}
     outputs:
       a: "{{ a }}"
       b: {value: x, file: y, foreach: z, as: w}
@@ -171,11 +201,59 @@ def test_a_fault_of_the_whole_file_leaves_nothing() -> None:
     assert without({"steps": {}}, [()]) == {}
 
 
+@pytest.mark.parametrize(
+    ("inner", "message"),
+    [
+        ("{promt: x}", '1:25: unknown key "promt" [unknown-key]'),
+        ("{prompt: x, retry: y}", '1:43: "retry" must be a whole number, not "y" [wrong-value]'),
+        ("{prompt: x, budget: {}}", '1:36: "budget" has no "usd" [missing-key]'),
+        ("{}", '1:21: step "b" does nothing [no-kind]'),
+        ("3", '1:24: "b" must be a mapping, not 3 [wrong-value]'),
+        ("{steps: {}}", "1:25: there are no steps [no-steps]"),
+        ("{steps: [c]}", '1:32: "steps" must be a mapping, not a list [wrong-value]'),
+        ("{repeat: {unti: x, max: 3}, value: 1}", '1:34: unknown key "unti" [unknown-key]'),
+        (
+            "{value: 1, repeat: {until: x}}",
+            '1:35: "repeat" has no "max" [missing-key]',
+        ),
+        (
+            "{steps: {c: {promt: x}}}",
+            '1:37: unknown key "promt" [unknown-key]',
+        ),
+        (
+            "{messages: [{role: tool, content: x}]}",
+            '1:43: "role" must be "system", "user" or "assistant", not "tool" [wrong-value]',
+        ),
+    ],
+)
+def test_a_fault_inside_a_block_has_its_place_and_its_words(inner: str, message: str) -> None:
+    assert faults(f"steps: {{a: {{steps: {{b: {inner}}}}}}}") == [f"p.yaml:{message}"]
+
+
+def test_a_fault_inside_a_block_costs_one_key_of_the_inner_step() -> None:
+    text = (
+        "steps: {a: {steps: {b: {prompt: x, retry: y}, c: {steps: {d: {sed: 1, value: 2}}}, e: 3}}}"
+    )
+    assert left(text)["steps"] == {
+        "a": {"steps": {"b": {"prompt": "x"}, "c": {"steps": {"d": {"value": 2}}}}}
+    }
+
+
+def test_a_merge_and_free_keys_work_inside_blocks() -> None:
+    text = (
+        "x-cool: &cool {temperature: 0, x-why: because}\n"
+        "steps: {a: {steps: {x-b: 1, c: {<<: *cool, prompt: x, x-d: 1}}}}"
+    )
+    assert faults(text) == []
+    assert left(text) == {"steps": {"a": {"steps": {"c": {"temperature": 0, "prompt": "x"}}}}}
+
+
 def test_the_vocabulary_is_the_models_own() -> None:
     assert set(OPTIONS) == set(known_keys(Options))
     assert set(ASKING) == set(known_keys(Asking))
     assert set(known_keys(Step)) >= {*KINDS, *ONLY_ASKING}
-    assert not NOT_YET & set(known_keys(Step))
+    assert set(known_keys(ToolSpec)) >= set(TOOL_KINDS)
+    assert set(BESIDE_TOOLS) < set(ASKING)
 
 
 def test_the_editor_schema_describes_every_key_and_allows_free_ones() -> None:

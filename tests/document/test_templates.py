@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from flowrun.chat.images import Image
 from flowrun.chat.messages import Text
+from flowrun.document import templates
 from flowrun.document.templates import (
     FILTERS,
     GLOBALS,
@@ -278,3 +279,25 @@ def test_values_are_images_or_plain_data() -> None:
     ]
     assert isinstance(found, list)
     assert isinstance(found[0], Image)
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("a/b", "a/b"),
+        ("{{ v }}", "<x/y>"),
+        ("/{{ v }}/{{ n }}", "/<x/y>/<[1]>"),
+        ("{% for each in n %}{{ each }}/{% endfor %}", "<1>/"),
+        ("{% filter upper %}/{{ v }}{% endfilter %}", "/<X/Y>"),
+        ("{% set w = v %}{{ w ~ '!' }}", "<x/y!>"),
+    ],
+)
+def test_values_are_escaped_and_text_is_not(source: str, expected: str) -> None:
+    scope = {"v": "x/y", "n": [1]}
+    assert templates.escaped(parse(source), scope, lambda text: f"<{text}>") == expected
+
+
+def test_what_fails_while_escaping_has_its_place() -> None:
+    with pytest.raises(TemplateError) as caught:
+        templates.escaped(parse("/{{ w }}"), {}, str)
+    assert caught.value.offset == 4

@@ -239,7 +239,7 @@ RIGHT = (
     "{value: '{{ inputs.word }} {{ inputs.rows[0].a }} {{ inputs.logo.width + inputs.doc.x }}'}",
     "{value: '{{ brief.title }} {{ brief.parts[0].n + 1 }} {{ filed.t.u }} {{ wired.parts }}'}",
     "{value: '{{ free.any.thing }} {{ hero.text | upper }} {{ many[1].title ~ each[0].title }}'}",
-    "{value: '{{ safe.title }} {{ some[0].title }}'}",
+    "{value: '{{ (safe or brief).title }} {{ some[0].title if some[0] is not none }}'}",
     "{value: '{{ some[0].title if some[0] else 1 }} {{ both[0][1].title }}'}",
     "{value: '{{ safe.title if safe else none }} {{ safe is none }}'}",
     "{value: '{{ data.a + data.f }} {{ data.b[1] | upper }} {{ data.c.d[0].n }} {{ data.e }}'}",

@@ -7,15 +7,12 @@ import keyword
 import pytest
 
 from flowrun.document.vocabulary import (
-    ASKING,
     IDENTIFIER,
     KEYWORDS,
-    NOT_YET,
-    NOT_YET_DEFAULTS,
-    NOT_YET_TOP,
     NUMBERS,
-    ONLY_ASKING,
     OPTIONS,
+    PYTHON_NAME,
+    TOKEN,
     WIRE_NAME,
     seconds,
 )
@@ -52,9 +49,21 @@ def test_a_schemas_name_may_have_dashes_but_an_end() -> None:
     assert not WIRE_NAME.fullmatch("x" * 65)
 
 
-def test_words_that_wait_are_no_words_of_today() -> None:
-    assert not (NOT_YET | NOT_YET_TOP | NOT_YET_DEFAULTS) & {*ASKING, *ONLY_ASKING}
-    assert NOT_YET_DEFAULTS < NOT_YET
+@pytest.mark.parametrize("name", ["a:b", "a.b_1.C:_d"])
+def test_a_function_is_named_by_module_and_name(name: str) -> None:
+    assert PYTHON_NAME.match(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["a", "a.b", "a:", ":b", "a:b.c", "a/b:c", "a..b:c", "a:b\n", ".a:b"]
+)
+def test_other_names_are_no_functions(name: str) -> None:
+    assert not PYTHON_NAME.match(name)
+
+
+def test_a_header_is_a_token() -> None:
+    assert TOKEN.match("X-Api-Key")
+    assert not any(TOKEN.match(name) for name in ("", "a b", "a:", "ä", "a\n"))
 
 
 def test_numbers_are_options() -> None:
