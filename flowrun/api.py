@@ -4,7 +4,7 @@ execute_async
 ├── load                config.load → source.load → check → Pipeline
 ├── inputs.bind         what is given, against the declared inputs
 ├── Outlet.check        paths that lead out are refused before anything is run
-└── Execution.run       the schedule over one set of providers and one store
+└── Execution.run       the schedule over one set of providers and tools, and one store
 """
 
 from __future__ import annotations
@@ -25,19 +25,24 @@ from flowrun.document.source import Loaded
 from flowrun.document.source import load as load_source
 from flowrun.errors import Diagnostic, UsageError, did_you_mean
 from flowrun.folder import Folder, file_name, read_regular
+from flowrun.masking import Masker
 from flowrun.proofs import FullProofs, Notes
 from flowrun.providers.router import Providers, known_capabilities
 from flowrun.reports.base import Reporter
 from flowrun.run.ask import Asker
+from flowrun.run.calls import Caller
 from flowrun.run.events import Event
 from flowrun.run.execution import Execution, RunResult
 from flowrun.run.inputs import bind
 from flowrun.run.outputs import Outlet
 from flowrun.run.perform import Performer
+from flowrun.run.subruns import SubRuns
+from flowrun.run.unfinished import Unfinished, begin
 from flowrun.store.base import Policy, Store
 from flowrun.store.folder import prepare
 from flowrun.store.memory import MemoryStore
 from flowrun.store.sqlite import SqliteStore
+from flowrun.tools.toolbox import Toolbox
 
 _LIMIT_BYTES = 16 * 1024 * 1024
 
@@ -62,10 +67,13 @@ class Options:
 
     `concurrency` bounds calls under way, None takes the configuration's. `out` is the folder of
     output files. `cache` false neither reads nor keeps answers. `select` runs only these steps
-    and what they need. `models` maps a step to the model asked in its file's stead.
-    `keep_going` tries every item of a foreach although one has failed. `is_watched` asks for
-    streamed replies. `report` hears the events; `on_start` is handed the execution, which can
-    be stopped; `on_fetch`, in another thread, the bytes of the embedded model done and to come.
+    and what they need. `models` maps a step (`recipes.picture` inside another) to the model asked
+    in its file's stead.
+    `keep_going` tries every item of a foreach although one has failed. `may_execute` lets tools
+    run code on this machine. `redo` names tools that may be called again although nobody knows
+    whether an earlier call took effect. `is_watched` asks for streamed replies. `report` hears
+    the events; `on_start` is handed the execution, which can be stopped; `on_fetch`, in another
+    thread, the bytes of the embedded model done and to come.
     """
 
     concurrency: int | None = None
@@ -74,6 +82,8 @@ class Options:
     select: Sequence[str] = ()
     models: Mapping[str, str] = field(default_factory=dict)
     keep_going: bool = False
+    may_execute: bool = True
+    redo: Sequence[str] = ()
     is_watched: bool = False
     report: Reporter | None = None
     on_start: Callable[[Execution], None] | None = None
@@ -163,33 +173,106 @@ async def execute_async(
     _make_state(pipeline)
     in_flight = options.concurrency or config.concurrency
     with _store(config, options) as store:
-        async with Providers(config, in_flight=in_flight, progress=options.on_fetch) as providers:
+        async with (
+            Providers(config, in_flight=in_flight, progress=options.on_fetch) as providers,
+            _toolbox(pipeline, options, providers.masker) as toolbox,
+        ):
             providers.require(constant_models(plan, options.models))
-            asker = _asker(providers, store, options, in_flight)
-            execution = Execution(
-                plan,
-                values,
-                Performer(asker, asker.emit, options.models),
-                outlet,
-                keep_going=options.keep_going,
-                run_id=options.run_id,
-            )
+            unfinished = _unfinished(pipeline, values, store, options)
+            means = _Means(pipeline.folder, options, in_flight, store, providers, toolbox)
+            execution = means.execution(plan, values, outlet, unfinished.token)
             if options.on_start is not None:
                 options.on_start(execution)
-            return await execution.run()
+            result = await execution.run()
+            if result.is_done:
+                unfinished.close()
+            return result
 
 
-def _asker(providers: Providers, store: Store, options: Options, in_flight: int) -> Asker:
-    masker = providers.masker
-    return Asker(
-        models=providers,
-        store=store,
-        policy=Policy.USE if options.cache else Policy.OFF,
-        emit=options.report or _ignore,
-        concurrency=in_flight,
-        is_watched=options.is_watched,
-        masker=masker if masker.has_secrets else None,
+@dataclass(frozen=True, slots=True)
+class _Means:
+    """What one run works with; `folder` is its pipeline's."""
+
+    folder: Folder
+    options: Options
+    in_flight: int
+    store: Store
+    providers: Providers
+    toolbox: Toolbox
+
+    def execution(
+        self, plan: Plan, values: Mapping[str, object], outlet: Outlet, token: str
+    ) -> Execution:
+        """The run; `token` is its own, and that of the unfinished ones that it goes on from."""
+        read_file, options = _reader(self.folder), self.options
+        sub_runs = SubRuns(read_file)
+        caller = self._caller(sub_runs, token)
+        asker = self._asker(caller)
+        execution = Execution(
+            plan,
+            values,
+            Performer(asker, asker.emit, options.models, caller, read_file),
+            outlet,
+            keep_going=options.keep_going,
+            run_id=options.run_id,
+        )
+        sub_runs.schedule = execution.schedule
+        return execution
+
+    def _caller(self, sub_runs: SubRuns, token: str) -> Caller:
+        return Caller(
+            self.toolbox,
+            self.store,
+            self._policy,
+            self._emit,
+            sub_runs=sub_runs,
+            token=token,
+            redo=frozenset(self.options.redo),
+            masker=self._masker,
+        )
+
+    def _asker(self, caller: Caller) -> Asker:
+        return Asker(
+            models=self.providers,
+            store=self.store,
+            policy=self._policy,
+            emit=self._emit,
+            concurrency=self.in_flight,
+            is_watched=self.options.is_watched,
+            masker=self._masker,
+            calls=caller,
+        )
+
+    @property
+    def _policy(self) -> Policy:
+        return Policy.USE if self.options.cache else Policy.OFF
+
+    @property
+    def _emit(self) -> Reporter:
+        return self.options.report or _ignore
+
+    @property
+    def _masker(self) -> Masker | None:
+        masker = self.providers.masker
+        return masker if masker.has_secrets else None
+
+
+def _toolbox(pipeline: Pipeline, options: Options, masker: Masker) -> Toolbox:
+    return Toolbox(
+        pipeline.folder,
+        environ=os.environ,
+        settings=pipeline.config.tools,
+        may_execute=options.may_execute,
+        masker=masker,
     )
+
+
+def _unfinished(
+    pipeline: Pipeline, values: Mapping[str, object], store: Store, options: Options
+) -> Unfinished:
+    """The run that this one goes on with, if there is one."""
+    path = pipeline.folder.root.resolve() / Path(pipeline.plan.path).name
+    return begin(pipeline.plan, str(path), values, store if options.cache else None)
 
 
 def _base(config: Config) -> Path:
@@ -218,16 +301,15 @@ def _make_state(pipeline: Pipeline) -> None:
             "name another folder in FLOWRUN_STORE"
         ) from error
     if pipeline.unnoted is not None:
-        pipeline.unnoted.keep([task.id for task in pipeline.plan.tasks])
+        pipeline.unnoted.keep(pipeline.plan.orders())
 
 
 def constant_models(plan: Plan, overrides: Mapping[str, str]) -> list[str]:
     """The models that are known before anything is run."""
     found: list[str] = []
-    for task in plan.tasks:
-        if task.ask is not None:
-            asked = (overrides.get(task.id, task.ask.model), *task.ask.fallback)
-            found += [name for name in asked if isinstance(name, str)]
+    for way, ask in plan.asks():
+        asked = (overrides.get(way, ask.model), *ask.fallback)
+        found += [name for name in asked if isinstance(name, str)]
     return found
 
 
@@ -253,7 +335,7 @@ def _ignore(_event: Event) -> None:
 
 
 def _check_overrides(plan: Plan, models: Mapping[str, str]) -> None:
-    asking = [task.id for task in plan.tasks if task.ask is not None]
+    asking = [way for way, _ask in plan.asks()]
     for step in models:
         if step not in asking:
             mend = did_you_mean(step, asking) or f"steps that ask one: {', '.join(asking)}"

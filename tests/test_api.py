@@ -12,7 +12,8 @@ from textwrap import dedent
 import pytest
 
 import flowrun
-from flowrun.api import Options, examine, execute, execute_async, load
+from flowrun.api import Options, constant_models, examine, execute, execute_async, load
+from flowrun.config import Config
 from flowrun.errors import PipelineError, UsageError
 from flowrun.run.events import Event, StepFinished, StepStreamed
 from flowrun.run.execution import Execution
@@ -310,3 +311,17 @@ def test_examining_reports_every_fault_and_writes_nothing(folder: Path) -> None:
 def test_a_file_without_a_name_is_refused() -> None:
     with pytest.raises(UsageError, match=r'\A"" is no file name\Z'):
         load("")
+
+
+def test_the_models_of_blocks_and_of_files_that_are_used_are_known_too(tmp_path: Path) -> None:
+    (tmp_path / "child.yaml").write_text(
+        "steps: {x: {prompt: x, model: fake/image, modalities: [image]}}"
+    )
+    file = tmp_path / "test.yaml"
+    file.write_text(
+        "steps: {b: {steps: {c: {prompt: x, model: fake/echo, fallback: [recommended]}}}, "
+        "u: {uses: child.yaml}}"
+    )
+    plan = load(file, config=Config(state=tmp_path / "state", out=tmp_path / "out")).plan
+    assert constant_models(plan, {}) == ["fake/echo", "recommended", "fake/image"]
+    assert constant_models(plan, {"b.c": "fastest"})[0] == "fastest"

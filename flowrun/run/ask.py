@@ -4,7 +4,8 @@ Asker.answer
 ├── request.build, request.key
 ├── store.get                  an answer that was paid for before
 └── _first                     one call for equal requests at one time
-    ├── converse(provider, …)  the model, with repair; the next model when one is unavailable
+    ├── converse(provider, …)  the model, with its tools and repair, each attempt paid out of the
+    │                          budget if there is one; the next model when one is unavailable
     └── store.put              committed before anything depends on it
 """
 
@@ -18,8 +19,8 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Protocol
 
-from flowrun.chat import structured
-from flowrun.chat.converse import Answer, Answers, Watch, converse
+from flowrun.chat import structured, toolcalls
+from flowrun.chat.converse import Answer, Answers, Tools, Watch, converse
 from flowrun.chat.messages import ChatReply, ChatRequest
 from flowrun.chat.usage import Usage, cost
 from flowrun.document import templates
@@ -28,11 +29,14 @@ from flowrun.document.task import Ask, Task
 from flowrun.document.templates import TemplateError
 from flowrun.errors import AccessDenied, FlowrunError, ReplyError, Unavailable, Unsupported
 from flowrun.masking import Masker
+from flowrun.providers.base import Provider
 from flowrun.providers.router import Resolved
 from flowrun.run import request
 from flowrun.run.answers import from_kept, to_kept
 from flowrun.run.events import Event, StepRepaired, StepRetried, StepStreamed
 from flowrun.run.job import Job
+from flowrun.run.offers import Offered
+from flowrun.run.paying import paid_from
 from flowrun.store.base import Policy, Store
 
 
@@ -44,9 +48,14 @@ class Models(Protocol):
         ...
 
     def provider(
-        self, resolved: Resolved, *, retries: int, on_retry: Callable[[str, float, int], None]
+        self,
+        resolved: Resolved,
+        *,
+        retries: int,
+        on_retry: Callable[[str, float, int], None],
+        paying: Callable[[Provider], Provider] | None,
     ) -> Answers:
-        """The provider that answers for it, with its wrappers."""
+        """The provider that answers for it; each attempt passes through `paying`, if any."""
         ...
 
 
@@ -73,6 +82,37 @@ class Spent:
 
 
 @dataclass(frozen=True, slots=True)
+class Occasion:
+    """A conversation in which tools may be called, and on whose behalf.
+
+    `key` names the conversation, `keeps` says whether it may be gone on with later.
+    `require_going` raises Stopped once the run was stopped.
+    """
+
+    job: Job
+    ask: Ask
+    offered: Offered
+    key: str
+    sample: int
+    spent: Spent
+    keeps: bool
+    takes_images: bool
+    require_going: Callable[[], None]
+
+
+class Calls(Protocol):
+    """Whoever has tools called."""
+
+    async def offered(self, ask: Ask) -> Offered:
+        """The step's tools, ready. Raises: StepError."""
+        ...
+
+    def conversation(self, occasion: Occasion) -> Tools:
+        """The tools of one conversation."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """One model that may answer, the request as it is put to it, and its key."""
 
@@ -90,12 +130,23 @@ class Found:
     is_kept: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """One sample that is asked for, and what is spent on it."""
+
+    job: Job
+    ask: Ask
+    sample: int
+    spent: Spent
+    offered: Offered | None
+
+
 @dataclass(slots=True)
 class Asker:
     """Answers requests; one for a run. `concurrency` bounds the calls under way at once.
 
     `is_watched` asks for streamed replies and tells their text. `masker` takes secrets out of
-    what models say.
+    what models say. `calls` has tools called, where steps offer any.
     """
 
     models: Models
@@ -105,6 +156,7 @@ class Asker:
     concurrency: int
     is_watched: bool = False
     masker: Masker | None = None
+    calls: Calls | None = None
     _is_stopped: bool = False
     _denied: dict[str, AccessDenied] = field(default_factory=dict)
     _under_way: dict[str, asyncio.Event] = field(default_factory=dict)
@@ -120,10 +172,12 @@ class Asker:
 
         Raises: FlowrunError of the kind that says why there is none; Stopped after `stop`.
         """
-        candidates = [_candidate(ask, job.scope, resolved, sample) for resolved in names]
-        if self.policy is Policy.OFF or not ask.cache:
-            return await self._first(job, ask, candidates, spent)
-        while (kept := self._kept(job, candidates)) is None:
+        offered = await self._offered(ask) if ask.tools else None
+        question = _Question(job, ask, sample, spent, offered)
+        candidates = [_candidate(question, resolved) for resolved in names]
+        if not self._keeps(ask):
+            return await self._first(question, candidates)
+        while (kept := self._kept(question, candidates)) is None:
             key = candidates[0].key
             if (other := self._under_way.get(key)) is not None:
                 # An equal request is under way: its answer will be in the store; if it failed,
@@ -132,120 +186,196 @@ class Asker:
                 continue
             done = self._under_way[key] = asyncio.Event()
             try:
-                return await self._first(job, ask, candidates, spent)
+                return await self._first(question, candidates)
             finally:
                 del self._under_way[key]
                 done.set()
         return kept
 
     def stop(self) -> None:
-        """Sends nothing more, but for conversations under way."""
+        """Sends nothing more, but for repairs; a conversation with tools goes on another time."""
         self._is_stopped = True
 
-    def _kept(self, job: Job, candidates: Sequence[Candidate]) -> Found | None:
+    def require_going(self) -> None:
+        """Raises: Stopped after `stop`."""
+        if self._is_stopped:
+            raise Stopped("the run was stopped")
+
+    async def _offered(self, ask: Ask) -> Offered:
+        assert self.calls is not None
+        return await self.calls.offered(ask)
+
+    def _keeps(self, ask: Ask) -> bool:
+        return self.policy is not Policy.OFF and ask.cache
+
+    def _kept(self, question: _Question, candidates: Sequence[Candidate]) -> Found | None:
         """The first kept answer that still satisfies the step; others are as good as none."""
         for candidate in candidates:
             answer = self.store.get(candidate.key)
             reply = None if answer is None else from_kept(answer, self.store.blob)
             if reply is not None:
                 try:
-                    return Found(_read(job.task, job.scope, reply), candidate, is_kept=True)
+                    return Found(_read(question, reply), candidate, is_kept=True)
                 except ReplyError:
                     continue
         return None
 
-    async def _first(
-        self, job: Job, ask: Ask, candidates: Sequence[Candidate], spent: Spent
-    ) -> Found:
+    async def _first(self, question: _Question, candidates: Sequence[Candidate]) -> Found:
         """The answer of the first model that is there and takes the request's shape."""
+        job = question.job
         for number, (candidate, following) in enumerate(pairwise(candidates), 1):
             try:
-                return await self._call(job, ask, candidate, spent)
+                return await self._call(question, candidate)
             except (Unavailable, Unsupported) as error:
                 reason = f"{error}; asking {following.resolved.label} instead"
-                self.emit(StepRetried(job.task.id, job.item, reason, 0.0, number))
-        return await self._call(job, ask, candidates[-1], spent)
+                self.emit(StepRetried(job.step, job.item, reason, 0.0, number, job.within))
+        return await self._call(question, candidates[-1])
 
-    async def _call(self, job: Job, ask: Ask, candidate: Candidate, spent: Spent) -> Found:
-        resolved = candidate.resolved
-        if resolved.capabilities.images_in is False and candidate.request.images():
+    async def _call(self, question: _Question, candidate: Candidate) -> Found:
+        resolved, asked = candidate.resolved, candidate.request
+        if resolved.capabilities.images_in is False and asked.images():
             raise Unsupported(f'"{resolved.label}" cannot take images')
-        async with self._slots:
-            if self._is_stopped:
-                raise Stopped("the run was stopped")
-            if (denied := self._denied.get(resolved.label)) is not None:
-                raise denied
-            try:
-                answer = await self._conversation(job, ask, candidate, spent)
-            except AccessDenied as error:
-                # Whoever waits for a slot would be told the same.
-                self._denied[resolved.label] = error
-                raise
-            if self.policy is not Policy.OFF and ask.cache:
-                self._keep(candidate.key, answer.reply)
+        if resolved.capabilities.tools is False and asked.tools:
+            raise Unsupported(f'"{resolved.label}" cannot call tools')
+        answer = await self._conversation(question, candidate)
+        if self._keeps(question.ask):
+            self._keep(candidate.key, answer.reply)
         return Found(answer.value, candidate, is_kept=False)
 
-    async def _conversation(
-        self, job: Job, ask: Ask, candidate: Candidate, spent: Spent
-    ) -> Answer[object]:
-        step, item = job.task.id, job.item
+    async def _conversation(self, question: _Question, candidate: Candidate) -> Answer[object]:
+        job, ask = question.job, question.ask
+        step, item, within = job.step, job.item, job.within
 
         def on_retry(reason: str, delay_s: float, attempt: int) -> None:
-            self.emit(StepRetried(step, item, reason, delay_s, attempt))
+            self.emit(StepRetried(step, item, reason, delay_s, attempt, within))
+
+        def on_repair(reason: str, attempt: int) -> None:
+            self.emit(StepRepaired(step, item, reason, attempt, within))
 
         def on_text(text: str) -> None:
-            self.emit(StepStreamed(step, item, text))
+            self.emit(StepStreamed(step, item, text, within))
 
         watch = Watch(
-            on_reply=lambda reply: spent.add(reply, candidate.resolved),
-            on_repair=lambda reason, attempt: self.emit(StepRepaired(step, item, reason, attempt)),
+            on_reply=lambda reply: question.spent.add(reply, candidate.resolved),
+            on_repair=on_repair,
             on_text=on_text if self.is_watched else None,
             masker=self.masker,
+            slot=_Slot(self, candidate.resolved.label, has_tools=bool(ask.tools)),
         )
-        provider = self.models.provider(candidate.resolved, retries=ask.retry, on_retry=on_retry)
         return await converse(
-            provider,
+            self.models.provider(
+                candidate.resolved,
+                retries=ask.retry,
+                on_retry=on_retry,
+                paying=paid_from(job.budget, candidate.resolved, self.require_going),
+            ),
             candidate.request,
-            read=lambda reply: _read(job.task, job.scope, reply),
+            read=lambda reply: _read(question, reply),
             repairs=ask.repair,
             watch=watch,
+            tools=self._tools(question, candidate),
         )
+
+    def _tools(self, question: _Question, candidate: Candidate) -> Tools | None:
+        if question.offered is None or self.calls is None:
+            return None
+        occasion = Occasion(
+            question.job,
+            question.ask,
+            question.offered,
+            candidate.key,
+            question.sample,
+            question.spent,
+            keeps=self._keeps(question.ask),
+            takes_images=candidate.resolved.capabilities.images_in is not False,
+            require_going=self.require_going,
+        )
+        return self.calls.conversation(occasion)
 
     def _keep(self, key: str, reply: ChatReply) -> None:
         answer, blobs = to_kept(reply)
         answer["created"] = int(time.time())
         self.store.put(key, answer, blobs)
 
+    async def enter(self, label: str, *, is_first: bool) -> None:
+        """Takes a slot. Raises: Stopped, and AccessDenied where it was denied before."""
+        await self._slots.acquire()
+        try:
+            if is_first:
+                self.require_going()
+            if (denied := self._denied.get(label)) is not None:
+                raise denied
+        except FlowrunError:
+            self._slots.release()
+            raise
 
-def _candidate(ask: Ask, scope: Scope, resolved: Resolved, sample: int) -> Candidate:
-    asked = request.build(ask, scope, resolved.model)
-    if sample and isinstance(seed := asked.options.get("seed"), int):
-        # With one seed for all, the samples would be one answer over and over.
-        asked = replace(asked, options={**asked.options, "seed": seed + sample})
+    def leave(self, label: str, error: BaseException | None) -> None:
+        """Gives the slot back; who waits for one would be denied the same."""
+        if isinstance(error, AccessDenied):
+            self._denied[label] = error
+        self._slots.release()
+
+
+class _Slot:
+    """A place among the calls under way: taken for each request of one conversation.
+
+    While a tool runs none is held, for what it runs may need one.
+    """
+
+    def __init__(self, asker: Asker, label: str, *, has_tools: bool) -> None:
+        self._asker = asker
+        self._label = label
+        self._has_tools = has_tools
+        self._is_first = True
+
+    async def __aenter__(self) -> None:
+        await self._asker.enter(self._label, is_first=self._is_first or self._has_tools)
+        self._is_first = False
+
+    async def __aexit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        self._asker.leave(self._label, error)
+
+
+def _candidate(question: _Question, resolved: Resolved) -> Candidate:
+    job, offered = question.job, question.offered or Offered()
+    asked = request.build(question.ask, job.scope, resolved.model, tools=offered.definitions)
+    asked = request.drawn(asked, question.sample + sum(job.rounds))
     key = request.key(
         asked,
         endpoint=resolved.endpoint.name,
         base_url=resolved.endpoint.base_url,
-        sample=sample,
+        sample=question.sample,
+        versions=offered.versions,
+        rounds=job.rounds,
     )
     return Candidate(resolved, asked, key)
 
 
-def _read(task: Task, scope: Scope, reply: ChatReply) -> object:
+def _read(question: _Question, reply: ChatReply) -> object:
     """The step's value from a reply. Raises: ReplyError if it is not what was asked for."""
-    ask = task.ask
-    assert ask is not None
-    structured.judge(reply, wants_image=ask.wants_image)
-    value: object
-    if ask.wants_image:
-        # Earlier frames of a streamed picture are progress; the last one is the picture.
-        value = replace(reply.images[-1], text=reply.text)
-    else:
-        value = structured.read(reply, ask.response_format)
-    problem = unmet(task, scope, value)
+    value = _taken(question.offered, reply)
+    if value is None:
+        value = _said(question.ask, reply)
+    problem = unmet(question.job.task, question.job.scope, value)
     if problem:
         raise ReplyError(problem, text=reply.text, repairable=True)
     return value
+
+
+def _taken(offered: Offered | None, reply: ChatReply) -> object:
+    """The route that the reply takes, if it takes one."""
+    if offered is None:
+        return None
+    call = toolcalls.chosen(reply, offered.definitions, offered.routes)
+    return None if call is None else {"tool": call.name, "arguments": call.arguments}
+
+
+def _said(ask: Ask, reply: ChatReply) -> object:
+    structured.judge(reply, wants_image=ask.wants_image)
+    if ask.wants_image:
+        # Earlier frames of a streamed picture are progress; the last one is the picture.
+        return replace(reply.images[-1], text=reply.text)
+    return structured.read(reply, ask.response_format)
 
 
 def unmet(task: Task, scope: Scope, value: object) -> str:

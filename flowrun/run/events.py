@@ -1,8 +1,11 @@
 """What can happen in a run, as values; reporters fold them.
 
-The order for one step is Started, then any number of Streamed, Retried and Repaired, then
-Finished. A `foreach` step is Started, Expanded into items, and each item has the order of a
-step of its own with `item` counting from 0; the step itself is Finished last.
+The order for one step is Started, then any number of Streamed, Retried, Repaired, ToolStarted
+and ToolFinished, then Finished. A `foreach` step is Started, Expanded into items, and each item
+has the order of a step of its own with `item` counting from 0; the step itself is Finished last.
+A `repeat` step tells a Round after each of its rounds. A step inside a block or a sub-pipeline is
+named by its way from the top, such as `recipes.picture`; `within` counts, from outside in, the
+items and the rounds of the steps around it, from 0.
 `at` is seconds since the epoch, `seconds` a duration.
 """
 
@@ -37,6 +40,7 @@ class StepStarted:
     item: int | None
     model: str | None
     at: float
+    within: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,7 @@ class StepExpanded:
     step: str
     items: int
     at: float
+    within: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,7 @@ class StepStreamed:
     step: str
     item: int | None
     text: str
+    within: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +72,7 @@ class StepRetried:
     reason: str
     delay_s: float
     attempt: int
+    within: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +83,7 @@ class StepRepaired:
     item: int | None
     reason: str
     attempt: int
+    within: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +105,47 @@ class StepFinished:
     reason: str = ""
     preview: str = ""
     key: str | None = None
+    within: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StepRound:
+    """A round of a `repeat` ended, the `number`-th counted from 1; `holds` if it was the last."""
+
+    step: str
+    item: int | None
+    number: int
+    holds: bool
+    at: float
+    preview: str = ""
+    within: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ToolStarted:
+    """A tool is called, by a model or by a `call` step; `arguments` are JSON, cut to a line."""
+
+    step: str
+    item: int | None
+    tool: str
+    arguments: str
+    at: float
+    within: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ToolFinished:
+    """A tool's call ended; `is_kept` if its result was taken from the store."""
+
+    step: str
+    item: int | None
+    tool: str
+    is_error: bool
+    is_kept: bool
+    seconds: float
+    at: float
+    preview: str = ""
+    within: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,16 +176,24 @@ Event: TypeAlias = (
     | StepRetried
     | StepRepaired
     | StepFinished
+    | StepRound
+    | ToolStarted
+    | ToolFinished
     | OutputWritten
     | RunFinished
 )
 
 
 def as_json(event: Event) -> dict[str, JsonValue]:
-    """One line of a record: the event's name under `event`, then its fields."""
+    """One line of a record: the event's name under `event`, then its fields.
+
+    An empty `within` is left out, as it is of most steps.
+    """
     found: dict[str, JsonValue] = {"event": type(event).__name__}
     for name in type(event).__match_args__:
-        found[name] = _plain(getattr(event, name))
+        value = getattr(event, name)
+        if name != "within" or value:
+            found[name] = _plain(value)
     return found
 
 

@@ -11,11 +11,13 @@ from typing import Literal
 
 from flowrun.chat.usage import Usage
 from flowrun.document.plan import Plan
+from flowrun.errors import BudgetReached
 from flowrun.run.events import Event, RunFinished, RunStarted
 from flowrun.run.job import Outcome
 from flowrun.run.outputs import Delivered, Outlet
 from flowrun.run.perform import Performer
 from flowrun.run.schedule import Schedule
+from flowrun.run.total import Total
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +26,8 @@ class RunResult:
 
     `outputs` holds values by name, `files` the paths written for each, `absent` why an output
     was not given. `cost_usd` is None if a part of it is not known. `partial` says that a
-    failure was ignored on the file's word.
+    failure was ignored on the file's word, `is_budget_reached` that a step failed since a call
+    might have cost more than a budget had left.
     """
 
     run_id: str
@@ -38,6 +41,7 @@ class RunResult:
     partial: bool = False
     usage: Usage = field(default_factory=Usage)
     cost_usd: Decimal | None = None
+    is_budget_reached: bool = False
 
     @property
     def is_done(self) -> bool:
@@ -50,7 +54,10 @@ class RunResult:
 
 
 class Execution:
-    """A run about to happen; `stop` ends it gently, `abort` at once, both while `run` goes on."""
+    """A run about to happen; `stop` ends it gently, `abort` at once, both while `run` goes on.
+
+    `schedule` is what pipelines that are tools run on as well.
+    """
 
     def __init__(
         self,
@@ -68,7 +75,7 @@ class Execution:
         self._asker = performer.asker
         self._emit: Callable[[Event], None] = performer.emit
         self._is_interrupted = False
-        self._schedule = Schedule(
+        self.schedule = Schedule(
             plan,
             inputs,
             performer,
@@ -80,26 +87,26 @@ class Execution:
     @property
     def under_way(self) -> int:
         """How many calls would be lost by an abort."""
-        return self._schedule.under_way
+        return self.schedule.under_way
 
     def stop(self) -> None:
         """Lets calls under way finish and starts no more."""
         self._is_interrupted = True
         self._asker.stop()
-        self._schedule.stop()
+        self.schedule.stop()
 
     def abort(self) -> None:
         """Drops calls under way."""
         self.stop()
-        self._schedule.abort()
+        self.schedule.abort()
 
     async def run(self) -> RunResult:
         """Runs the plan, then gives its outputs; failures are in the result, never raised."""
         started = time.perf_counter()
         steps = tuple(task.id for task in self._plan.tasks)
         self._emit(RunStarted(self.run_id, self._plan.name, steps, time.time()))
-        outcomes = await self._schedule.run()
-        delivered = self._outlet.deliver(self._plan, outcomes, self._schedule.scope)
+        outcomes = await self.schedule.run()
+        delivered = self._outlet.deliver(self._plan, outcomes, self.schedule.scope)
         result = _result(
             self.run_id,
             outcomes,
@@ -126,13 +133,9 @@ def _result(
     is_interrupted: bool,
     seconds: float,
 ) -> RunResult:
-    usage = Usage()
-    cost: Decimal | None = Decimal(0)
+    spent = Total()
     for outcome in outcomes.values():
-        if outcome.usage is not None:
-            usage = usage + outcome.usage
-        if outcome.model is not None:
-            cost = None if cost is None or outcome.cost_usd is None else cost + outcome.cost_usd
+        spent.add(outcome)
     failed = any(each.status in ("failed", "cancelled") for each in outcomes.values())
     status: Literal["done", "failed", "interrupted"] = "done"
     if is_interrupted:
@@ -149,6 +152,10 @@ def _result(
         steps=outcomes,
         seconds=seconds,
         partial=any(each.status == "ignored" for each in outcomes.values()),
-        usage=usage,
-        cost_usd=cost,
+        usage=spent.usage or Usage(),
+        cost_usd=spent.cost_usd,
+        is_budget_reached=any(
+            each.status == "failed" and isinstance(each.grave, BudgetReached)
+            for each in outcomes.values()
+        ),
     )

@@ -5,16 +5,17 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from itertools import islice
 
-from flowrun.chat.usage import Usage
 from flowrun.document import templates
 from flowrun.document.faults import kind_of
 from flowrun.document.task import Loop, Task
-from flowrun.errors import StepError
+from flowrun.errors import FlowrunError, StepError
+from flowrun.run.budget import opened
 from flowrun.run.events import Status
-from flowrun.run.job import Job, Outcome
+from flowrun.run.job import TOP, Job, Outcome, Place
+from flowrun.run.queue import Node
+from flowrun.run.total import Total
 
 MOST_ITEMS = 100_000
 """More items than any foreach may have."""
@@ -63,22 +64,41 @@ def loop_facts(index: int, length: int) -> Mapping[str, object]:
 class Fan:
     """The jobs of one task, given out one by one, and their outcomes put together.
 
-    `items` are the loop variables of each job, None for a task without a foreach.
+    `items` are the loop variables of each job, None for a task without a foreach. `above` is the
+    level that the task belongs to.
     """
 
     def __init__(
-        self, task: Task, scope: Mapping[str, object], items: Sequence[Mapping[str, object]] | None
+        self,
+        task: Task,
+        scope: Mapping[str, object],
+        items: Sequence[Mapping[str, object]] | None,
+        *,
+        above: Node | None = None,
+        place: Place = TOP,
+        makes_calls: bool = True,
     ) -> None:
         self.task = task
+        self.above = above
+        self.place = place
+        self.makes_calls = makes_calls
+        self.waiting = 0
+        self.closed_because = ""
         self._scope = scope
         self._items = items
         self._length = 1 if items is None else len(items)
         self._given = 0
         self._settled = 0
         self._values: list[object] = [None] * self._length
-        self._total = _Total()
+        self._total = _Items()
+        self._budget = opened(task.budget_usd, f'step "{place.label(task.id)}"', place.budget)
         self._single: Outcome | None = None
         self._started = time.perf_counter()
+
+    @property
+    def depth(self) -> int:
+        """How many conversations stand around it."""
+        return self.place.depth
 
     @property
     def left(self) -> int:
@@ -100,13 +120,20 @@ class Fan:
         number = self._given
         self._given += 1
         if self._items is None:
-            return Job(self.task, None, self._scope)
+            return self._job(None, self._scope)
         scope = {
             **self._scope,
             **self._items[number],
             "loop": loop_facts(number, len(self._items)),
         }
-        return Job(self.task, number, scope)
+        return self._job(number, scope)
+
+    def _job(self, item: int | None, scope: Mapping[str, object]) -> Job:
+        place, budget = self.place, self._budget
+        if place is TOP:
+            return Job(self.task, item, scope, budget=budget)
+        label = place.label(self.task.id)
+        return Job(self.task, item, scope, label, place.within, place.rounds, place.depth, budget)
 
     def settle(self, job: Job, outcome: Outcome) -> None:
         """Takes in what came of a job."""
@@ -124,44 +151,36 @@ class Fan:
         return self._total.outcome(self._values, time.perf_counter() - self._started)
 
 
-class _Total:
+class _Items:
     """The outcomes of a foreach's items, added up."""
 
     def __init__(self) -> None:
         self.dropped = 0
         self.dropped_because = ""
         self._counts: Counter[Status] = Counter()
-        self._usage: Usage | None = None
-        self._cost: Decimal | None = Decimal(0)
+        self._spent = Total()
         self._first_failure = ""
-        self._model: str | None = None
+        self._grave: FlowrunError | None = None
 
     def add(self, item: int, outcome: Outcome) -> None:
         self._counts[outcome.status] += 1
-        if outcome.usage is not None:
-            self._usage = outcome.usage if self._usage is None else self._usage + outcome.usage
-        if outcome.model is not None:
-            self._model = outcome.model
-            if self._cost is not None and outcome.cost_usd is not None:
-                self._cost += outcome.cost_usd
-            else:
-                self._cost = None
+        self._spent.add(outcome)
         if outcome.status in ("failed", "ignored") and not self._first_failure:
             self._first_failure = f"item {item + 1}: {outcome.reason}"
+        if outcome.status == "failed":
+            self._grave = self._grave or outcome.grave
         if outcome.status == "cancelled":
             self.dropped_because = outcome.reason
 
     def outcome(self, values: list[object], seconds: float) -> Outcome:
         status = self._status(len(values))
-        return Outcome(
+        outcome = Outcome(
             status,
             values if status in ("done", "cached", "ignored") else None,
             reason=self._reason(status, len(values)),
-            model=self._model,
-            usage=self._usage,
-            cost_usd=self._cost,
-            seconds=seconds,
+            grave=self._grave,
         )
+        return self._spent.of(outcome, seconds)
 
     def _status(self, length: int) -> Status:
         counts = self._counts

@@ -51,13 +51,22 @@ def parse(words: Sequence[str]) -> dict[str, Given]:
     return found
 
 
+def _anywhere(name: str) -> bytes:
+    return read_regular(Path(name), limit_bytes=_LIMIT_BYTES)
+
+
 def bind(
-    declared: Sequence[Input], given: Mapping[str, object], *, read_default: ReadBytes
+    declared: Sequence[Input],
+    given: Mapping[str, object],
+    *,
+    read_default: ReadBytes,
+    read_given: ReadBytes | None = _anywhere,
 ) -> dict[str, object]:
     """The value of every input, checked against its schema.
 
     `given` holds Given values (from a command line) or plain ones (from Python).
-    `read_default` reads a file under the pipeline's folder, for defaults that name one.
+    `read_default` reads a file under the pipeline's folder, for defaults that name one;
+    `read_given` the files that plain values name, None if these are never paths but contents.
 
     Raises: UsageError that names every fault at once.
     """
@@ -70,7 +79,7 @@ def bind(
     values: dict[str, object] = {}
     for each in declared:
         try:
-            values[each.name] = _value(each, given, read_default)
+            values[each.name] = _value(each, given, read_default, read_given)
         except UsageError as error:
             problems.append(str(error))
     if problems:
@@ -78,12 +87,18 @@ def bind(
     return values
 
 
-def _value(declared: Input, given: Mapping[str, object], read_default: ReadBytes) -> object:
+def _value(
+    declared: Input,
+    given: Mapping[str, object],
+    read_default: ReadBytes,
+    read_given: ReadBytes | None,
+) -> object:
     name = declared.name
     if name not in given:
         if declared.is_required:
             hint = f" ({declared.description})" if declared.description else ""
-            raise UsageError(f'input "{name}" is required{hint}: give it with -i {name}=…')
+            mend = f": give it with -i {name}=…" if read_given else ""
+            raise UsageError(f'input "{name}" is required{hint}{mend}')
         value = declared.default
         if declared.kind != "data" and isinstance(value, str):
             return _file(declared, value, read_default)
@@ -91,8 +106,11 @@ def _value(declared: Input, given: Mapping[str, object], read_default: ReadBytes
     value = given[name]
     if isinstance(value, Given):
         return _from_words(declared, value)
-    if declared.kind != "data" and isinstance(value, str | Path):
-        return _file(declared, str(value), _anywhere)
+    if read_given is None:
+        if declared.kind == "image" and not isinstance(value, Image):
+            raise UsageError(f'input "{name}" must be an image')
+    elif declared.kind != "data" and isinstance(value, str | Path):
+        return _file(declared, str(value), read_given)
     return _checked(declared, value)
 
 
@@ -126,10 +144,6 @@ def _json(name: str, text: str) -> JsonValue:
     except (ValueError, RecursionError) as error:
         raise UsageError(f'input "{name}" is not JSON: {error}') from error
     return found
-
-
-def _anywhere(name: str) -> bytes:
-    return read_regular(Path(name), limit_bytes=_LIMIT_BYTES)
 
 
 def _file(declared: Input, name: str, read: ReadBytes) -> object:

@@ -50,7 +50,7 @@ class Outlet:
         Raises: FolderError for one that leads out, or if there can be no folder for them;
         UsageError for one that stands twice.
         """
-        asks_images = any(task.ask is not None and task.ask.wants_image for task in plan.tasks)
+        asks_images = any(ask.wants_image for _, ask in plan.asks())
         if asks_images or any(output.file is not None for output in plan.outputs):
             self.folder.require()
         owners: dict[Path, str] = {}
@@ -94,9 +94,7 @@ def _given(
     output: Output, needs: Mapping[str, bool], scope_of: Callable[[Mapping[str, bool]], Scope]
 ) -> _Given:
     """An output's templates, rendered."""
-    scope = scope_of(needs)
-    scopes = [{**scope, **item} for item in _items(output, scope)] if output.loop else [scope]
-    values = [fill(output.value, each) for each in scopes]
+    scopes, values = _rendered(output, scope_of(needs))
     value = values if output.loop else values[0]
     if output.file is None:
         return _Given(value)
@@ -107,6 +105,38 @@ def _given(
         if found is not None
     ]
     return _Given(value, files, absent="" if files or not values else "its value is null")
+
+
+def _rendered(output: Output, scope: Scope) -> tuple[list[Scope], list[object]]:
+    """What an output's templates see, and the values they give: one, or one for each item."""
+    scopes = [scope]
+    if output.loop is not None:
+        scopes = [{**scope, **item} for item in _items(output, scope)]
+    return scopes, [fill(output.value, each) for each in scopes]
+
+
+def values_of(
+    plan: Plan,
+    outcomes: Mapping[str, Outcome],
+    scope_of: Callable[[Mapping[str, bool]], Scope],
+) -> dict[str, object]:
+    """The values of a plan's outputs, none written; null for those whose steps were skipped.
+
+    Raises: StepError for one that cannot be given.
+    """
+    if not plan.outputs:
+        return {name: outcomes[name].value for name in plan.sinks()}
+    found: dict[str, object] = {}
+    for output in plan.outputs:
+        needs = plan.output_needs[output.name]
+        found[output.name] = None
+        if not _absent(needs, outcomes):
+            try:
+                _, values = _rendered(output, scope_of(needs))
+            except FlowrunError as error:
+                raise StepError(f'output "{output.name}": {error}') from error
+            found[output.name] = values if output.loop else values[0]
+    return found
 
 
 def _outcome(outcome: Outcome) -> _Given:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from flowrun.chat.images import Image
-from flowrun.chat.messages import ChatRequest, ImageUrl, Message, Part, Role, Text
+from flowrun.chat.messages import ChatRequest, ImageUrl, Message, Part, Role, Text, ToolDefinition
 from flowrun.digest import JsonValue, digest
 from flowrun.document import templates
 from flowrun.document.slots import Scope, Slot, Tree, fill
@@ -18,6 +19,8 @@ _ROLES: Mapping[str, Role] = {
     "user": "user",
     "assistant": "assistant",
 }
+_NONE: Mapping[str, str] = {}
+_LONGEST_NAME = 200
 
 
 def models(ask: Ask, scope: Scope) -> list[str]:
@@ -29,11 +32,17 @@ def _name(tree: Tree, scope: Scope) -> str:
     found = fill(tree, scope)
     if not isinstance(found, str) or not found.strip():
         raise StepError(f"the model's name must be text, not {found!r:.60}")
-    return found.strip()
+    name = found.strip()
+    if len(name) > _LONGEST_NAME or not name.isprintable():
+        what = f"one line of at most {_LONGEST_NAME} characters"
+        raise StepError(f"the model's name must be {what}, not {name!r:.60}")
+    return name
 
 
-def build(ask: Ask, scope: Scope, model: str) -> ChatRequest:
-    """The request; `model` is the name that the endpoint uses.
+def build(
+    ask: Ask, scope: Scope, model: str, *, tools: tuple[ToolDefinition, ...] = ()
+) -> ChatRequest:
+    """The request; `model` is the name that the endpoint uses, `tools` are those of the step.
 
     Raises: StepError (TemplateError among them) for what cannot be rendered.
     """
@@ -44,17 +53,45 @@ def build(ask: Ask, scope: Scope, model: str) -> ChatRequest:
     return ChatRequest(
         model=model,
         messages=messages,
-        options={name: _plain(name, fill(tree, scope)) for name, tree in ask.options.items()},
+        options={name: plain_data(name, fill(tree, scope)) for name, tree in ask.options.items()},
         response_format=ask.response_format,
         modalities=ask.modalities,
         image_config=_mapping("image_config", ask.image_config, scope),
         provider=_mapping("provider", ask.provider, scope),
+        tools=tools,
+        tool_choice=ask.tool_choice if tools else None,
+        parallel_tool_calls=ask.parallel_tool_calls if tools else None,
     )
 
 
-def key(request: ChatRequest, *, endpoint: str, base_url: str, sample: int) -> str:
-    """What an answer is kept under: all that can change it, and nothing else."""
+def drawn(request: ChatRequest, number: int) -> ChatRequest:
+    """The request as it is put for a further draw: with one seed, all draws would be one."""
+    seed = request.options.get("seed")
+    if not number or not isinstance(seed, int):
+        return request
+    return replace(request, options={**request.options, "seed": seed + number})
+
+
+def key(
+    request: ChatRequest,
+    *,
+    endpoint: str,
+    base_url: str,
+    sample: int,
+    versions: Mapping[str, str] = _NONE,
+    rounds: tuple[int, ...] = (),
+) -> str:
+    """What an answer is kept under: all that can change it, and nothing else.
+
+    `versions` are those of the tools that are run; `rounds` count the repetitions around it.
+    """
+    more: dict[str, JsonValue] = {}
+    if versions:
+        more["tools"] = versions
+    if any(rounds):
+        more["rounds"] = rounds
     whole: Mapping[str, JsonValue] = {
+        **more,
         "endpoint": endpoint,
         "base_url": base_url,
         "request": request.as_json(),
@@ -121,18 +158,19 @@ def _wire_part(place: str, part: object) -> Part:
 
 
 def _mapping(name: str, tree: Tree, scope: Scope) -> Mapping[str, JsonValue]:
-    found = _plain(name, fill(tree, scope))
+    found = plain_data(name, fill(tree, scope))
     assert isinstance(found, Mapping)
     return found
 
 
-def _plain(name: str, value: object) -> JsonValue:
+def plain_data(name: str, value: object) -> JsonValue:
+    """A template's value as JSON. Raises: StepError for anything else, under `name`."""
     match value:
         case bool() | int() | float() | str() | None:
             return value
         case Mapping():
-            return {str(each): _plain(name, inner) for each, inner in value.items()}
+            return {str(each): plain_data(name, inner) for each, inner in value.items()}
         case list() | tuple():
-            return [_plain(name, each) for each in value]
+            return [plain_data(name, each) for each in value]
         case _:
             raise StepError(f'"{name}" must be plain data, not {type(value).__name__}')

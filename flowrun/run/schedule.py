@@ -1,12 +1,13 @@
-"""A plan run once: in-degree counters and a ready queue, no waves.
+"""A plan run once: in-degree counters and turns, no waves, however deep its steps are nested.
 
 Schedule.run
-├── _begin                    a task whose needs are all settled
-│   ├── _blocked              skipped or failed needs settle it without doing anything
-│   └── Fan                   one job, or one for each element of a foreach
+├── Level.begin               fans of jobs wait for their turn
 ├── _pump                     starts jobs: calls while fewer than `concurrency` are under way,
-│                             values at any time
-└── _settle                   the task's outcome; its dependants' counters go down
+│   │                         values at any time
+│   ├── perform, compute      a model or a tool called; a value
+│   ├── Rounds                a job that is repeated
+│   └── Level                 a block, or a pipeline that is used: its steps wait in turn
+└── _advance                  what is settled settles what it stands in, up to the top
 """
 
 from __future__ import annotations
@@ -15,17 +16,20 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 from flowrun.document import templates
 from flowrun.document.plan import Plan
 from flowrun.document.task import Task
-from flowrun.document.templates import SKIPPED
 from flowrun.errors import FlowrunError
-from flowrun.run.events import Event, StepExpanded, StepFinished, StepStarted
-from flowrun.run.fan import Fan, elements
-from flowrun.run.job import Job, Outcome
-from flowrun.run.preview import preview
+from flowrun.run.events import Event, StepStarted
+from flowrun.run.fan import Fan
+from flowrun.run.job import TOP, Job, Outcome, Place, failed, lateness
+from flowrun.run.level import Graph, Level, finished
+from flowrun.run.nested import graph_of, outcome_of
+from flowrun.run.queue import Node, Queue, upwards
+from flowrun.run.repeat import Rounds
 
 
 class Performs(Protocol):
@@ -36,7 +40,11 @@ class Performs(Protocol):
         ...
 
     async def perform(self, job: Job) -> Outcome:
-        """A step that asks a model."""
+        """A step that asks a model or calls a tool."""
+        ...
+
+    def inside(self, job: Job) -> Mapping[str, object]:
+        """What the steps inside a block, or a pipeline that is used, see."""
         ...
 
 
@@ -45,11 +53,28 @@ _TURN_JOBS = 100
 """After so long, or so many jobs, replies and signals are looked after."""
 
 
+@dataclass(slots=True, eq=False)
+class _Call:
+    """A job under way that waits for a model or a tool."""
+
+    source: Fan | Rounds
+    job: Job
+    doing: asyncio.Task[None] | None = None
+    has_begun: bool = False
+    dropped_because: str = ""
+
+    def drop(self, because: str) -> None:
+        """Ends it; what never had its first turn ends itself there."""
+        self.dropped_because = because
+        if self.has_begun and self.doing is not None:
+            self.doing.cancel()
+
+
 class Schedule:
     """One run of one plan.
 
-    `keep_going` tries every element of a foreach although one has failed. `stop` lets calls under
-    way finish and starts no more; `abort` drops them.
+    `keep_going` tries every element of a foreach although one has failed. `stop` lets calls
+    under way finish and starts no more; `abort` drops them.
     """
 
     def __init__(
@@ -62,126 +87,76 @@ class Schedule:
         concurrency: int,
         keep_going: bool = False,
     ) -> None:
-        self._inputs = inputs
+        self.tell = emit
         self._performer = performer
-        self._emit = emit
-        self._concurrency = concurrency
         self._keep_going = keep_going
-        self._tasks = {task.id: task for task in plan.tasks}
-        self._needs = {
-            task.id: {
-                name: is_required
-                for name, is_required in plan.needs.get(task.id, {}).items()
-                if name in self._tasks
-            }
-            for task in plan.tasks
-        }
-        self._unsettled = {name: len(needs) for name, needs in self._needs.items()}
-        self._dependants: dict[str, list[str]] = {name: [] for name in self._tasks}
-        for name, needs in self._needs.items():
-            for needed in needs:
-                self._dependants[needed].append(name)
-        self.outcomes: dict[str, Outcome] = {}
-        self._asking: deque[Fan] = deque()
-        self._computing: deque[Fan] = deque()
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._queue: Queue[Fan | Rounds] = Queue(concurrency)
+        self._graphs: dict[int, tuple[Task, Graph]] = {}
+        self._under_way: set[_Call] = set()
+        self._settled: deque[Fan | Rounds] = deque()
+        self._is_settling = False
         self._is_pumping = False
         self._stopped_because = ""
-        self._is_aborting = False
         self._group: asyncio.TaskGroup | None = None
+        graph, top = Graph.of(plan.tasks, plan.needs), TOP.under(plan.budget_usd, "the run")
+        self._top = Level(graph, {"inputs": inputs}, self, place=top)
 
     async def run(self) -> Mapping[str, Outcome]:
         """The outcome of every step, by its name."""
         async with asyncio.TaskGroup() as group:
             self._group = group
-            for task in self._tasks.values():
-                if not self._needs[task.id]:
-                    self._settle(task.id, self._begin(task))
+            self._top.begin()
             await self._pump()
-        for name in self._tasks:
-            # What was dropped before it had its first turn never told so itself.
-            if name not in self.outcomes:
-                self._settle(name, self._cancelled())
-        return self.outcomes
+        return self._top.outcomes
+
+    async def run_inside(self, plan: Plan, inputs: Mapping[str, object], place: Place) -> Level:
+        """Runs another plan while a call under way waits for it; the level when it is over."""
+        level = Level(Graph.of(plan.tasks, plan.needs), {"inputs": inputs}, self, place=place)
+        is_over = asyncio.Event()
+        level.on_over = is_over.set
+        self._enter(level)
+        self._pump_soon()
+        try:
+            await is_over.wait()
+        except asyncio.CancelledError:
+            self._drop(level, "what it was run for was given up")
+            raise
+        return level
 
     @property
     def under_way(self) -> int:
-        """How many jobs are being done."""
+        """How many calls are being made."""
         return len(self._under_way)
+
+    def scope(self, names: Mapping[str, bool]) -> dict[str, object]:
+        """What a template at the top sees that needs the named steps."""
+        return self._top.scope(names)
 
     def stop(self, because: str = "the run was stopped") -> None:
         """Starts no further job."""
-        if self._stopped_because:
-            return
-        self._stopped_because = because
-        waiting = [*self._asking, *self._computing]
-        self._asking.clear()
-        self._computing.clear()
-        for fan in waiting:
-            fan.close(because)
-            if fan.is_over:
-                self._settle(fan.task.id, fan.outcome())
+        if not self._stopped_because:
+            self._stopped_because = because
+            self._close(None, because)
 
     def abort(self) -> None:
-        """Drops the jobs under way."""
+        """Drops the calls under way."""
         self.stop()
-        self._is_aborting = True
-        for each in self._under_way:
-            each.cancel()
+        for call in self._under_way:
+            call.drop(self._stopped_because)
 
-    def scope(self, names: Mapping[str, bool]) -> dict[str, object]:
-        """What a template sees that needs the named steps."""
-        scope: dict[str, object] = {"inputs": self._inputs}
-        facts: dict[str, object] = {}
-        for name in names:
-            outcome = self.outcomes[name]
-            scope[name] = outcome.value if outcome.has_value else SKIPPED
-            facts[name] = outcome.facts()
-        scope["run"] = facts
-        return scope
+    # What levels need: waiting, and why not to wait
 
-    # A task becomes ready, fans out, and is settled.
+    def wait(self, source: Fan | Rounds) -> None:
+        """Lets a source wait for its turns."""
+        self._queue.add(source)
 
-    def _begin(self, task: Task) -> Outcome | None:
-        """Queues the task's jobs; or the outcome of a task that has none to do."""
-        blocked = self._blocked(task)
-        if blocked is not None:
-            return blocked
+    def closed(self, node: Node) -> str:
+        """Why nothing more is started in a node; nothing if it is."""
         if self._stopped_because:
-            return self._cancelled()
-        scope = self.scope(self._needs[task.id])
-        try:
-            items = elements(task.loops, scope) if task.loops else None
-        except FlowrunError as error:
-            return _failed(task, str(error))
-        if items is not None:
-            now = time.time()
-            self._emit(StepStarted(task.id, None, None, now))
-            self._emit(StepExpanded(task.id, len(items), now))
-        fan = Fan(task, scope, items)
-        if fan.is_over:
-            return fan.outcome()
-        (self._computing if task.ask is None else self._asking).append(fan)
-        return None
+            return self._stopped_because
+        return next((each.closed_because for each in upwards(node) if each.closed_because), "")
 
-    def _blocked(self, task: Task) -> Outcome | None:
-        """Why the task cannot be done, as its outcome; None if it can.
-
-        A skipped need comes first: the task would be skipped whatever became of the others.
-        """
-        needs = {name: self.outcomes[name] for name in self._needs[task.id]}
-        for name, outcome in needs.items():
-            is_skipped = outcome.status == "skipped" and not outcome.blocked
-            if is_skipped and self._needs[task.id][name]:
-                return Outcome("skipped", reason=f'needs "{name}", which was skipped')
-        for name, outcome in needs.items():
-            if outcome.status == "failed":
-                return Outcome("skipped", reason=f'needs "{name}", which failed', blocked=True)
-            if outcome.blocked:
-                return Outcome("skipped", reason=outcome.reason, blocked=True)
-            if outcome.status == "cancelled":
-                return self._cancelled()
-        return None
+    # Turns
 
     async def _pump(self) -> None:
         """Starts what can be started, and lets others have their turn now and then."""
@@ -189,117 +164,192 @@ class Schedule:
             return
         self._is_pumping = True
         jobs, until = 0, time.perf_counter() + _TURN_S
-        while (fan := self._next()) is not None:
-            self._start(fan, fan.next_job())
+        while (found := self._queue.next()) is not None:
+            self._start(*found)
             jobs += 1
             if jobs == _TURN_JOBS or time.perf_counter() > until:
                 await asyncio.sleep(0)
                 jobs, until = 0, time.perf_counter() + _TURN_S
         self._is_pumping = False
 
-    def _next(self) -> Fan | None:
-        """The fan whose turn it is: one that asks, if a call may be made, goes before values."""
-        can_ask = self._asking and len(self._under_way) < self._concurrency
-        queue = self._asking if can_ask else self._computing
-        if not queue:
-            return None
-        fan = queue.popleft()
-        if fan.left > 1:
-            queue.append(fan)
-        return fan
+    def _pump_soon(self) -> None:
+        """The same, from where nobody can wait for it, or may be cancelled while they do."""
+        assert self._group is not None
+        self._group.create_task(self._pump())
 
-    def _start(self, fan: Fan, job: Job) -> None:
-        skipped = self._condition(job)
-        if skipped is not None:
-            self._job_done(fan, job, skipped)
-        elif job.task.ask is None:
-            self._emit(StepStarted(job.task.id, job.item, None, time.time()))
-            self._job_done(fan, job, self._performer.compute(job))
+    def _start(self, source: Fan | Rounds, job: Job) -> None:
+        task = job.task
+        if isinstance(source, Fan):
+            skipped = _condition(job)
+            if skipped is not None:
+                self._job_done(source, job, skipped)
+                return
+            if task.repeat is not None:
+                rounds = Rounds(job, task.repeat, source, self.tell)
+                rounds.deadline = self._deadline(rounds, job)
+                self.wait(rounds)
+                return
+        kind = task.kind
+        if kind == "value":
+            self._tell_started(job)
+            self._job_done(source, job, self._performer.compute(job))
+        elif kind in ("prompt", "call"):
+            self._call(_Call(source, job))
         else:
-            assert self._group is not None
-            doing = self._group.create_task(self._do(fan, job))
-            self._under_way.add(doing)
-            doing.add_done_callback(self._under_way.discard)
+            self._open(source, job)
 
-    async def _do(self, fan: Fan, job: Job) -> None:
+    def _tell_started(self, job: Job) -> None:
+        if not job.is_again:
+            self.tell(StepStarted(job.step, job.item, None, time.time(), job.within))
+
+    def _call(self, call: _Call) -> None:
+        assert self._group is not None
+        self._queue.take(call.job.depth)
+        self._under_way.add(call)
+        call.doing = self._group.create_task(self._do(call))
+
+    async def _do(self, call: _Call) -> None:
+        call.has_begun = True
         try:
-            outcome = await self._performer.perform(job)
+            if call.dropped_because:
+                outcome = Outcome("cancelled", reason=call.dropped_because)
+            else:
+                outcome = await self._performer.perform(call.job)
         except asyncio.CancelledError:
-            if not self._is_aborting:
+            if not call.dropped_because:
                 raise
-            outcome = self._cancelled()
-        current = asyncio.current_task()
-        assert current is not None
-        self._under_way.discard(current)
-        self._job_done(fan, job, outcome)
+            outcome = Outcome("cancelled", reason=call.dropped_because)
+        self._under_way.discard(call)
+        self._queue.give(call.job.depth)
+        self._job_done(call.source, call.job, outcome)
         await self._pump()
 
-    def _condition(self, job: Job) -> Outcome | None:
-        """The outcome of a job whose `if` does not hold; None if it holds."""
-        condition = job.task.condition
-        if isinstance(condition, bool):
-            return None if condition else Outcome("skipped", reason="its `if` is false")
+    def _open(self, source: Fan | Rounds, job: Job) -> None:
+        """Lets the steps inside a job wait for their turns."""
+        self._tell_started(job)
         try:
-            holds = bool(templates.value(condition.template, job.scope))
+            scope = self._performer.inside(job)
         except FlowrunError as error:
-            return _failed(job.task, str(error))
-        if holds:
+            self._job_done(source, job, failed(job.task, str(error)))
+            return
+        graph = self._graph(job.task)
+        place = job.inside
+        if job.task.uses is not None:
+            plan = job.task.uses.plan
+            place = place.under(plan.budget_usd, f'the pipeline "{plan.path}"')
+        level = Level(graph, scope, self, above=source, job=job, place=place)
+        level.deadline = self._deadline(level, job)
+        self._enter(level)
+
+    def _graph(self, task: Task) -> Graph:
+        inside = task.block or task.uses
+        known = self._graphs.get(id(inside))
+        if known is None:
+            # The task is held as well: its identity must not become another's.
+            known = self._graphs[id(inside)] = (task, graph_of(task))
+        return known[1]
+
+    def _enter(self, level: Level) -> None:
+        level.begin()
+        if level.is_over:
+            self._level_over(level)
+
+    # Settling: nothing calls itself here, however deep it goes
+
+    def _job_done(self, source: Fan | Rounds, job: Job, outcome: Outcome) -> None:
+        source.settle(job, outcome)
+        if isinstance(source, Fan):
+            if job.item is not None:
+                self.tell(finished(job.step, job.item, outcome, job.within))
+            if outcome.stops_run:
+                self.stop(f'the run was stopped when "{job.step}" failed')
+            elif outcome.status == "failed" and not self._keep_going and not source.is_over:
+                self._close(source, "--keep-going starts all")
+            if not source.is_over:
+                return
+        self._settled.append(source)
+        self._settle()
+
+    def _settle(self) -> None:
+        if not self._is_settling:
+            self._is_settling = True
+            while self._settled:
+                self._advance(self._settled.popleft())
+            self._is_settling = False
+
+    def _advance(self, source: Fan | Rounds) -> None:
+        """Goes on after a job was settled, or those that were left were given up."""
+        if isinstance(source, Rounds):
+            self._next_round(source)
+        elif source.is_over:
+            level = source.above
+            assert isinstance(level, Level)
+            if source.task.id not in level.outcomes:
+                level.settle(source.task.id, source.outcome())
+                if level.is_over:
+                    self._level_over(level)
+
+    def _next_round(self, rounds: Rounds) -> None:
+        if rounds.left:
+            because = self.closed(rounds)
+            if not because:
+                self.wait(rounds)
+                return
+            rounds.close(because)
+        _call_off(rounds.deadline)
+        self._job_done(rounds.above, rounds.job, rounds.outcome())
+
+    def _level_over(self, level: Level) -> None:
+        _call_off(level.deadline)
+        if level.above is not None and level.job is not None:
+            self._job_done(level.above, level.job, outcome_of(level, level.job))
+        elif level.on_over is not None:
+            level.on_over()
+
+    # Ending before the end
+
+    def _close(self, node: Node | None, because: str) -> None:
+        """Starts nothing more in a node, or anywhere."""
+        if node is not None:
+            node.closed_because = node.closed_because or because
+        self._settled.extend(self._queue.close(node, because))
+        self._settle()
+
+    def _drop(self, node: Node, because: str) -> None:
+        """Drops the calls under way in a node, and starts no more there."""
+        for call in self._under_way:
+            if node in upwards(call.source):
+                call.drop(because)
+        self._close(node, because)
+
+    def _deadline(self, node: Node, job: Job) -> asyncio.TimerHandle | None:
+        """Ends a node when the time of its step is over."""
+        seconds = job.task.timeout_s
+        if seconds is None:
             return None
-        source = condition.template.source.strip()
-        return Outcome("skipped", reason=f"its `if` does not hold: {source}")
+        because = f'step "{job.step}" {lateness(job.task)}'
+        return asyncio.get_running_loop().call_later(seconds, self._give_up, node, because)
 
-    def _job_done(self, fan: Fan, job: Job, outcome: Outcome) -> None:
-        fan.settle(job, outcome)
-        if job.item is not None:
-            self._emit(_finished(job.task.id, job.item, outcome))
-        if outcome.stops_run:
-            self.stop(f'the run was stopped when "{job.task.id}" failed')
-        elif outcome.status == "failed" and not self._keep_going:
-            self._drop(fan)
-        if fan.is_over:
-            self._settle(job.task.id, fan.outcome())
-
-    def _drop(self, fan: Fan) -> None:
-        """Starts none of the items that are left."""
-        if fan.left:
-            (self._computing if fan.task.ask is None else self._asking).remove(fan)
-            fan.close("--keep-going starts all")
-
-    def _settle(self, name: str, outcome: Outcome | None) -> None:
-        """Settles a task that has an outcome; its dependants begin, or are settled in turn."""
-        settled = [] if outcome is None else [(name, outcome)]
-        while settled:
-            name, outcome = settled.pop()
-            if name in self.outcomes:
-                continue
-            self.outcomes[name] = outcome
-            self._emit(_finished(name, None, outcome))
-            for dependant in self._dependants[name]:
-                self._unsettled[dependant] -= 1
-                if self._unsettled[dependant] == 0:
-                    at_once = self._begin(self._tasks[dependant])
-                    if at_once is not None:
-                        settled.append((dependant, at_once))
-
-    def _cancelled(self) -> Outcome:
-        return Outcome("cancelled", reason=self._stopped_because)
+    def _give_up(self, node: Node, because: str) -> None:
+        self._drop(node, because)
+        self._pump_soon()
 
 
-def _failed(task: Task, reason: str) -> Outcome:
-    return Outcome("ignored" if task.ignores_errors else "failed", reason=reason)
+def _call_off(deadline: asyncio.TimerHandle | None) -> None:
+    if deadline is not None:
+        deadline.cancel()
 
 
-def _finished(step: str, item: int | None, outcome: Outcome) -> StepFinished:
-    return StepFinished(
-        step,
-        item,
-        outcome.status,
-        time.time(),
-        outcome.seconds,
-        model=outcome.model,
-        usage=outcome.usage,
-        cost_usd=outcome.cost_usd,
-        reason=outcome.reason,
-        preview=preview(outcome.value),
-        key=outcome.key,
-    )
+def _condition(job: Job) -> Outcome | None:
+    """The outcome of a job whose `if` does not hold; None if it holds."""
+    condition = job.task.condition
+    if isinstance(condition, bool):
+        return None if condition else Outcome("skipped", reason="its `if` is false")
+    try:
+        holds = bool(templates.value(condition.template, job.scope))
+    except FlowrunError as error:
+        return failed(job.task, str(error))
+    if holds:
+        return None
+    source = condition.template.source.strip()
+    return Outcome("skipped", reason=f"its `if` does not hold: {source}")

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import pytest
 
-from flowrun.chat.messages import ChatReply
+from flowrun.chat.messages import ChatReply, ToolCall
 from flowrun.chat.usage import Usage
 from flowrun.digest import JsonValue, canonical
 from flowrun.run.answers import from_kept, to_kept
@@ -25,12 +25,29 @@ FULL = ChatReply(
     reasoning="because",
     id="chatcmpl-1",
 )
+CALLING = ChatReply(
+    "",
+    "tool_calls",
+    "m",
+    tool_calls=(ToolCall("a", "search", '{"q": "é"}'), ToolCall("b", "", "{oops")),
+)
 
 
-@pytest.mark.parametrize("reply", [PLAIN, FULL], ids=["plain", "full"])
+SIGNED = replace(
+    CALLING, blocks=({"by": "x", "block": {"signature": "S=="}}, {"by": "x", "call": 0})
+)
+
+
+@pytest.mark.parametrize(
+    "reply", [PLAIN, FULL, CALLING, SIGNED], ids=["plain", "full", "calling", "signed"]
+)
 def test_what_is_kept_is_read_back(reply: ChatReply) -> None:
     answer, blobs = to_kept(reply)
     assert from_kept(json.loads(canonical(answer)), blobs.get) == reply
+
+
+def test_a_reply_without_calls_is_kept_as_it_always_was() -> None:
+    assert to_kept(PLAIN)[0].keys() == {"text", "finish_reason", "model", "usage", "images", "id"}
 
 
 def test_pictures_are_kept_as_blobs_under_their_digest() -> None:
@@ -59,6 +76,9 @@ def test_a_reply_whose_picture_is_no_picture_is_none() -> None:
         {"finish_reason": None},
         {"images": ["x"]},
         {"images": [{}]},
+        {"tool_calls": ["x"]},
+        {"tool_calls": [{"id": "a", "name": "f"}]},
+        {"tool_calls": [{"id": "a", "name": "f", "arguments": {}}]},
         {"usage": {"cost_usd": "much"}},
     ],
 )

@@ -264,7 +264,7 @@ def test_a_time_out_that_is_not_the_steps_own_is_not_taken_for_it() -> None:
             raise TimeoutError("the disk")
 
     with pytest.raises(ExceptionGroup) as caught:
-        Stage(store=Slow()).run("steps: {a: {prompt: hi}}")
+        Stage(store=Slow()).run("steps: {a: {prompt: hi, timeout: 9s}}")
     assert isinstance(caught.value.exceptions[0], TimeoutError)
 
 

@@ -18,11 +18,12 @@ from flowrun.chat.messages import (
     Part,
     ResponseFormat,
     Text,
+    ToolDefinition,
 )
-from flowrun.digest import JsonValue
+from flowrun.digest import JsonValue, digest
 from flowrun.document.plan import Plan
 from flowrun.errors import StepError
-from flowrun.run.request import build, key, models
+from flowrun.run.request import build, drawn, key, models
 from tests.support.running import picture, plan_of
 
 PICTURE = picture("cat")
@@ -215,6 +216,14 @@ def test_the_models_are_the_steps_own_then_its_fallbacks() -> None:
     assert models(ask, {"inputs": INPUTS}) == ["Ada", "b", "c"]
 
 
+@pytest.mark.parametrize("name", ["m" * 201, "a\nb", "a\x1b[2J", "a\u202eb"])
+def test_a_model_whose_name_is_no_name_is_not_asked(name: str) -> None:
+    ask = planned("{prompt: hi, model: '{{ inputs.name }}'}").tasks[0].ask
+    assert ask is not None
+    with pytest.raises(StepError, match="name must be one line of at most 200 characters"):
+        models(ask, {"inputs": {**INPUTS, "name": name}})
+
+
 # C1: the key
 
 REQUEST = ChatRequest(
@@ -232,15 +241,16 @@ REQUEST = ChatRequest(
 
 
 def key_of(
-    request: ChatRequest, endpoint: str = "e", base_url: str = "https://e/v1", sample: int = 0
+    request: ChatRequest, endpoint: str = "e", base_url: str = "https://e/v1", **more: Any
 ) -> str:
-    return key(request, endpoint=endpoint, base_url=base_url, sample=sample)
+    return key(request, **{"endpoint": endpoint, "base_url": base_url, "sample": 0, **more})
 
 
 def message(*parts: Part) -> ChatRequest:
     return replace(REQUEST, messages=(REQUEST.messages[0], Message("user", parts)))
 
 
+LOOK = ToolDefinition("look", "", {"type": "object"})
 MEANINGFUL: dict[str, Callable[[], str]] = {
     "model": lambda: key_of(replace(REQUEST, model="n")),
     "text": lambda: key_of(message(Text("v"), *REQUEST.messages[1].parts[1:])),
@@ -264,6 +274,15 @@ MEANINGFUL: dict[str, Callable[[], str]] = {
     "endpoint": lambda: key_of(REQUEST, endpoint="f"),
     "base url": lambda: key_of(REQUEST, base_url="https://f/v1"),
     "sample": lambda: key_of(REQUEST, sample=1),
+    "round": lambda: key_of(REQUEST, rounds=(1,)),
+    "outer round": lambda: key_of(REQUEST, rounds=(1, 0)),
+    "offered": lambda: key_of(replace(REQUEST, tools=(LOOK,))),
+    "choice": lambda: key_of(replace(REQUEST, tools=(LOOK,), tool_choice="auto")),
+    "parallel": lambda: key_of(replace(REQUEST, tools=(LOOK,), parallel_tool_calls=False)),
+    "description": lambda: key_of(replace(REQUEST, tools=(replace(LOOK, description="at it"),))),
+    "parameters": lambda: key_of(replace(REQUEST, tools=(replace(LOOK, parameters={}),))),
+    "implemented": lambda: key_of(replace(REQUEST, tools=(LOOK,)), versions={"look": "1"}),
+    "version": lambda: key_of(replace(REQUEST, tools=(LOOK,)), versions={"look": "2"}),
 }
 
 
@@ -302,6 +321,46 @@ def in_another_order(luck: random.Random) -> ChatRequest:
 def test_whatever_can_change_the_answer_changes_the_key() -> None:
     keys = {name: change() for name, change in MEANINGFUL.items()}
     assert len({*keys.values(), key_of(REQUEST)}) == len(keys) + 1
+
+
+def test_without_tools_and_rounds_the_key_is_what_it_always_was() -> None:
+    whole: JsonValue = {
+        "endpoint": "e",
+        "base_url": "https://e/v1",
+        "request": {
+            "model": "m",
+            "messages": [{"role": "user", "parts": [{"text": "u"}]}],
+            "options": {},
+            "response_format": {"type": "text"},
+            "modalities": ["text"],
+            "image_config": {},
+            "provider": {},
+        },
+        "sample": 0,
+    }
+    plain = ChatRequest("m", (Message("user", (Text("u"),)),))
+    assert key_of(plain, rounds=(0, 0), versions={}) == key_of(plain)
+    assert key_of(plain) == digest("request/1", whole)
+
+
+@pytest.mark.parametrize(("number", "seed"), [(0, 5), (1, 6), (3, 8)])
+def test_a_further_draw_has_a_seed_of_its_own(number: int, seed: int) -> None:
+    asked = replace(REQUEST, options={"seed": 5, "user": "x"})
+    assert drawn(asked, number).options == {"seed": seed, "user": "x"}
+    unseeded = replace(REQUEST, options={"seed": None})
+    assert drawn(unseeded, number) is unseeded
+
+
+def test_tools_are_put_as_the_step_says() -> None:
+    ask = planned("prompt: hi").tasks[-1].ask
+    assert ask is not None
+    scope: Mapping[str, object] = {"inputs": {}, "run": {}}
+    chosen = replace(ask, tool_choice="required", parallel_tool_calls=False)
+    with_tools = build(chosen, scope, "m", tools=(LOOK,))
+    assert (with_tools.tools, with_tools.tool_choice) == ((LOOK,), "required")
+    assert with_tools.parallel_tool_calls is False
+    without = build(chosen, scope, "m")
+    assert (without.tools, without.tool_choice, without.parallel_tool_calls) == ((), None, None)
 
 
 def test_the_order_of_keys_does_not_change_the_key() -> None:
