@@ -46,6 +46,7 @@ def doctor(offline: bool, patience: float) -> int:
         ["outputs go to", str(config.out)],
         ["calls at once", str(config.concurrency)],
         *_embedded(os.environ),
+        ["MCP tools", _mcp()],
     ]
     put(table(facts, ["what", "state"], columns()) + "\n")
     answers = asyncio.run(_answers(config, None if offline else patience))
@@ -68,9 +69,16 @@ def _embedded(environ: Mapping[str, str]) -> list[list[str]]:
     return [["embedded model", state], ["its weights", f"{weights}; in {folder}"]]
 
 
+def _mcp() -> str:
+    """Whether tools of MCP servers can be used."""
+    if importlib.util.find_spec("mcp") is None:
+        return 'not installed: python -m pip install "mcp>=2.3"'
+    return "installed"
+
+
 def _remote(config: Config) -> dict[str, Endpoint]:
     endpoints = Providers(config, in_flight=1).router.endpoints
-    return {name: each for name, each in endpoints.items() if each.dialect == "openai"}
+    return {name: each for name, each in endpoints.items() if each.is_remote}
 
 
 async def _answers(config: Config, patience_s: float | None) -> dict[str, tuple[str, bool]]:

@@ -7,6 +7,7 @@ import gc
 import os
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +19,8 @@ from flowrun.cli.interrupt import Interrupts
 from flowrun.cli.show import last_words, show_diagnostics, shown_outputs
 from flowrun.cli.streams import put, say
 from flowrun.cli.weights import Fetching, ensure_weights
-from flowrun.errors import ExitCode, UsageError
+from flowrun.document.plan import Plan
+from flowrun.errors import ExitCode, PipelineError, UsageError
 from flowrun.providers.router import Providers, Router
 from flowrun.reports.base import Reporter, can_draw, fan_out
 from flowrun.reports.plain import Plain
@@ -62,7 +64,7 @@ if TYPE_CHECKING:
     "models",
     multiple=True,
     metavar="STEP=NAME",
-    help="Ask another model in this step. May be repeated.",
+    help="Ask another model in this step (a.b inside step a). May be repeated.",
 )
 @click.option(
     "-s",
@@ -73,6 +75,15 @@ if TYPE_CHECKING:
 )
 @click.option(
     "-k", "--keep-going", is_flag=True, help="Try every item of a foreach though one failed."
+)
+@click.option(
+    "--no-exec", is_flag=True, help="Refuse tools that run code on this machine, before the run."
+)
+@click.option(
+    "--redo",
+    multiple=True,
+    metavar="TOOL",
+    help="Call it again if an earlier call of unknown effect was cut off. May be repeated.",
 )
 @click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object: outputs, files, steps, cost."
@@ -88,6 +99,8 @@ def execute(  # noqa: PLR0913 - one for each option
     models: tuple[str, ...],
     select: tuple[str, ...],
     keep_going: bool,
+    no_exec: bool,
+    redo: tuple[str, ...],
     as_json: bool,
     quiet: bool,
     stream: bool,
@@ -106,17 +119,27 @@ def execute(  # noqa: PLR0913 - one for each option
         select=select,
         models=_overrides(models),
         keep_going=keep_going,
+        may_execute=not no_exec,
+        redo=redo,
         is_watched=stream,
     )
     given = parse(inputs)
+    pipeline = _ready(file, options, quiet=quiet)
+    _spare_the_collector()
+    with redirect_stdout(sys.stderr):  # for Python tools that print
+        result, code = asyncio.run(_run(pipeline, given, options, quiet=quiet))
+    _show(result, as_json=as_json, keeps=options.cache, is_quiet=quiet)
+    return code if code is not None else _exit_code(result)
+
+
+def _ready(file: str, options: Options, *, quiet: bool) -> Pipeline:
+    """The pipeline, with everything seen to that can be before a run begins."""
     pipeline = load(file)
     if not quiet:
         show_diagnostics(pipeline.warnings)
+    _require_tools(pipeline.plan, options)
     _fetch_weights(pipeline, options)
-    _spare_the_collector()
-    result, code = asyncio.run(_run(pipeline, given, options, quiet=quiet))
-    _show(result, as_json=as_json, keeps=options.cache, is_quiet=quiet)
-    return code if code is not None else _exit_code(result)
+    return pipeline
 
 
 def _spare_the_collector() -> None:
@@ -138,6 +161,8 @@ def _show(result: RunResult, *, as_json: bool, keeps: bool, is_quiet: bool) -> N
 
 
 def _exit_code(result: RunResult) -> ExitCode:
+    if result.is_budget_reached:
+        return ExitCode.BUDGET
     return ExitCode.DONE if result.is_done else ExitCode.FAILED
 
 
@@ -151,6 +176,23 @@ def _overrides(words: tuple[str, ...]) -> dict[str, str]:
             raise UsageError(f'"--model {step}=…" is given twice')
         found[step] = name
     return found
+
+
+def _require_tools(plan: Plan, options: Options) -> None:
+    """Refuses tools that may not be run, and names that no tool has, before anything is sent.
+
+    Raises: PipelineError, UsageError.
+    """
+    if options.may_execute and not options.redo:
+        return
+    # Only who asks for it pays for what reads tools.
+    from flowrun.cli.effects import refusals, require_tools
+
+    require_tools(plan, options.redo)
+    if not options.may_execute:
+        refused = refusals(plan.select(options.select) if options.select else plan)
+        if refused:
+            raise PipelineError(refused)
 
 
 def _fetch_weights(pipeline: Pipeline, options: Options) -> None:

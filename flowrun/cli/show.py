@@ -49,6 +49,7 @@ def summary(result: RunResult) -> dict[str, object]:
         "run": result.run_id,
         "status": result.status,
         "partial": result.partial,
+        "budget_reached": result.is_budget_reached,
         "outputs": {name: plain(value) for name, value in result.outputs.items()},
         "files": {name: list(paths) for name, paths in result.files.items()},
         "absent": dict(result.absent) | dict(result.faults),
@@ -82,7 +83,10 @@ def last_words(result: RunResult, *, keeps: bool, is_quiet: bool = False) -> lis
     if result.status == "interrupted":
         lines.append(f"interrupted; run the same command again to go on{kept}")
     elif result.status == "failed":
-        lines.append(f"failed{_where(result)}; mend it and run again{kept}")
+        mend = "mend it"
+        if result.is_budget_reached:
+            mend = "a budget was reached: raise it"
+        lines.append(f"failed{_where(result)}; {mend} and run again{kept}")
     elif result.partial:
         lines.append("partial: a failure was ignored, as the file says")
     return [one_line(each) for each in lines]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from flowrun.reports.diagram import Graph, Node
@@ -25,18 +25,34 @@ _PERHAPS = "┌╌┐┆└┘"
 
 
 def drawing(graph: Graph, width: int) -> str:
-    """The graph in at most `width` columns.
+    """The graph in at most `width` columns; what is inside a node is drawn below, by its name.
 
     Double borders stand for `foreach`, dashed ones for `if`, round ones for what asks no model.
     """
+    return "\n".join([*_drawn(graph, width), *_opened(graph, "", width)]) + "\n"
+
+
+def _drawn(graph: Graph, width: int) -> list[str]:
     ids = {node.id: index for index, node in enumerate(graph.nodes)}
     edges = sorted({(ids[a], ids[b]) for a, b in graph.edges if a in ids and b in ids and a != b})
     if len(graph.nodes) <= _BOXES_AT_MOST and len(edges) <= _EDGES_AT_MOST:
         for label in _LABELS:
             lines = _boxes(graph.nodes, edges, width, label)
             if lines is not None:
-                return "\n".join(lines) + "\n"
-    return "\n".join(_listed(graph.nodes, edges, width)) + "\n"
+                return lines
+    return _listed(graph.nodes, edges, width)
+
+
+def _opened(graph: Graph, way: str, width: int) -> Iterator[str]:
+    """What is inside of nodes, each under its way from the top, with a rule beside it."""
+    for node in graph.nodes:
+        if node.inside is None:
+            continue
+        full = f"{way}{one_line(node.label)}"
+        yield ""
+        yield cut(f"{full}: {node.words}" if node.words else full, width)
+        yield from (f"│ {line}".rstrip() for line in _drawn(node.inside, width - 2))
+        yield from _opened(node.inside, f"{full}.", width)
 
 
 def _boxes(
@@ -97,8 +113,10 @@ def _moved(layout: Layout, upper: Sequence[int], lower: Sequence[int]) -> Channe
 
 
 def _texts(node: Node, label: int) -> list[str]:
-    texts = [cut(one_line(node.label), label)]
-    return [*texts, cut(node.words, label)] if node.words else texts
+    """What stands in its box; a sign says that its inside is drawn below."""
+    name, *others = node.lines
+    name = cut(name, label - 2) + " ▾" if node.inside is not None else cut(name, label)
+    return [name, *(cut(each, label) for each in others)]
 
 
 def _painted(
@@ -183,7 +201,8 @@ def _listed(nodes: Sequence[Node], edges: Sequence[Edge], width: int) -> list[st
     for box in sorted(range(len(nodes)), key=lambda each: layers[each]):
         node = nodes[box]
         indent = " " * min(2 * layers[box], width // 3)
-        text = one_line(node.label) + (f" ({node.words})" if node.words else "")
+        name, *others = node.lines
+        text = name + (f" ({'; '.join(others)})" if others else "")
         if needs[box]:
             text += " ← " + ", ".join(needs[box])
         first, *others = wrap(text, width - len(indent) - 4)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from flowrun.reports.progress import Progress, State, StepProgress, Trouble, called
+from flowrun.reports.activity import State, StepProgress
+from flowrun.reports.naming import called
+from flowrun.reports.progress import Progress
 from flowrun.reports.rows import (
     BAR,
     GAP,
@@ -16,6 +18,7 @@ from flowrun.reports.rows import (
     row,
 )
 from flowrun.reports.text import cell_width, cut, fit, one_line, safe, wrap
+from flowrun.reports.troubles import Trouble
 from flowrun.reports.wording import counted, duration, nearby, size
 from flowrun.run.events import OutputWritten
 
@@ -24,6 +27,7 @@ _REASON_AT_LEAST = 32
 _REASON_AT_MOST = 2_000
 _STREAM_LINES = 6
 _ROWS_AT_END = 100
+_SHORT_AT_MOST = 20
 
 
 def frame(progress: Progress, view: View) -> list[Line]:
@@ -40,10 +44,10 @@ def summary(progress: Progress, view: View) -> list[Line]:
     if len(progress.steps) > _ROWS_AT_END:
         shown, rest = window(progress, max(view.height - 4, 1))
     else:
-        shown, rest = list(progress.steps.values()), ""
+        shown, rest = window(progress, _ROWS_AT_END)
     found = [*_table(progress, shown, rest, view), [], *footer(progress, view)]
-    if progress.troubles:
-        found += [[], *_troubles(progress, view.width)]
+    if troubles := _troubles(progress, view.width):
+        found += [[], *troubles]
     written = [each for each in progress.outputs if each.path is not None]
     if written:
         found.append([])
@@ -68,13 +72,17 @@ def wrote(output: OutputWritten, width: int) -> list[Line]:
 def window(progress: Progress, rows: int) -> tuple[list[StepProgress], str]:
     """The steps to show in `rows` lines, and what to say of the others.
 
-    All where they fit; else the last that ended, then what is running.
+    All where they fit; else those at the top, or the last that ended and those that run, and below
+    the running ones what is inside them, as far as there is room.
     """
+    if progress.height <= rows:
+        return progress.rows(), ""
     if len(progress.steps) <= rows:
-        return list(progress.steps.values()), ""
+        return _opened(list(progress.steps.values()), rows), ""
     rows = max(rows - 1, 0)
     running = list(progress.running.values())
-    for_ended = max(rows - len(running), rows // 4)
+    for_running = sum(1 + len(_running_inside(each)) for each in running)
+    for_ended = max(rows - for_running, rows // 4)
     ended = list(progress.recent)[-for_ended:] if for_ended else []
     shown = running[: rows - len(ended)]
     said = (
@@ -82,7 +90,26 @@ def window(progress: Progress, rows: int) -> tuple[list[StepProgress], str]:
         (progress.counts["waiting"], "waiting"),
         (progress.ended - len(ended), "ended before"),
     )
-    return [*ended, *shown], ", ".join(f"{count:,} {what}" for count, what in said if count)
+    rest = ", ".join(f"{count:,} {what}" for count, what in said if count)
+    return _opened([*ended, *shown], rows), rest
+
+
+def _opened(shown: list[StepProgress], rows: int) -> list[StepProgress]:
+    """With what is inside the running ones: all of it, or what runs, or what there is room for."""
+    room = rows - len(shown)
+    found: list[StepProgress] = []
+    for step in shown:
+        found.append(step)
+        if step.state == "running" and room:
+            inside = list(step.rows())[1:]
+            inside = inside if len(inside) <= room else _running_inside(step)[:room]
+            found += inside
+            room -= len(inside)
+    return found
+
+
+def _running_inside(step: StepProgress) -> list[StepProgress]:
+    return [each for each in step.rows() if each is not step and each.state == "running"]
 
 
 def footer(progress: Progress, view: View) -> list[Line]:
@@ -141,13 +168,20 @@ def _streamed(progress: Progress, view: View) -> list[Line]:
 
 
 def _troubles(progress: Progress, width: int) -> list[Line]:
-    names = [one_line(called(each.step, each.item)) for each in progress.troubles]
-    name_width = min(max(map(cell_width, names)), NAME_AT_MOST, width // 3)
+    """What went wrong, and what went on though it fell short."""
+    short = [each for step in progress.steps.values() for each in step.rows() if each.unmet]
+    told = [
+        *progress.troubles.found,
+        *(Trouble(each.name, None, "done", each.fell_short) for each in short[:_SHORT_AT_MOST]),
+    ]
+    names = [one_line(called(each.step, each.item)) for each in told]
+    name_width = min(max(map(cell_width, names), default=0), NAME_AT_MOST, width // 3)
     found: list[Line] = []
-    for each, name in zip(progress.troubles, names, strict=True):
+    for each, name in zip(told, names, strict=True):
         found += _trouble(each, name, name_width, width)
-    if progress.troubles_left_out:
-        found.append([(f" and {progress.troubles_left_out:,} more", "dim")])
+    left_out = progress.troubles.left_out + len(short[_SHORT_AT_MOST:])
+    if left_out:
+        found.append([(f" and {left_out:,} more", "dim")])
     return found
 
 

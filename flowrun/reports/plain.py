@@ -7,7 +7,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TextIO
 
-from flowrun.reports.progress import Asked, Progress, StepProgress, Tally, called
+from flowrun.reports.activity import StepProgress
+from flowrun.reports.naming import Asked, called, instance
+from flowrun.reports.progress import Progress
+from flowrun.reports.tally import Tally
 from flowrun.reports.text import cell_width, fit, one_line, safe
 from flowrun.reports.wording import counted, duration, money, nearby, size
 from flowrun.run.events import (
@@ -18,7 +21,10 @@ from flowrun.run.events import (
     StepFinished,
     StepRepaired,
     StepRetried,
+    StepRound,
     StepStreamed,
+    ToolFinished,
+    ToolStarted,
 )
 
 _STATUS = 9
@@ -49,6 +55,7 @@ class Plain:
         self._clock = clock
         self._progress = Progress()
         self._texts: dict[Asked, str] = {}
+        self._name_width = 0
         self._model_width = 0
 
     def __call__(self, event: Event) -> None:
@@ -57,10 +64,13 @@ class Plain:
             if self._streams_text:
                 self._streamed(event)
             return
-        self._progress.apply(event, self._clock())
         if isinstance(event, StepFinished):
-            self._finished(event)
-        elif not self._quiet:
+            reason = self._progress.troubles.news(event) if event.reason else ""
+            self._progress.apply(event, self._clock())
+            self._finished(event, reason)
+            return
+        self._progress.apply(event, self._clock())
+        if not self._quiet:
             self._tell(event)
 
     def close(self) -> None:
@@ -75,8 +85,11 @@ class Plain:
             case StepRetried():
                 self._retried(event)
             case StepRepaired():
-                self._flush(event.step, event.item)
-                self._line("repair", event.step, event.item, one_line(event.reason))
+                self._flush(instance(event), event.item)
+                self._line("repair", instance(event), event.item, one_line(event.reason))
+            case StepRound() | ToolStarted() | ToolFinished():
+                self._flush(instance(event), event.item)
+                self._done_within(event)
             case OutputWritten() if event.path is not None:
                 self._write(
                     f"{'wrote':<{_STATUS}} {one_line(nearby(event.path))}  {size(event.size_bytes)}"
@@ -87,33 +100,63 @@ class Plain:
                 pass
 
     def _begun(self, event: RunStarted) -> None:
+        self._name_width = min(self._progress.name_width, _NAME_AT_MOST)
         self._write(f"{one_line(event.pipeline)}: {counted(len(event.steps), 'step')}")
 
+    def _done_within(self, event: StepRound | ToolStarted | ToolFinished) -> None:
+        """Tells a round or a tool of a step; of one that is run many times they are not told."""
+        if event.within or event.item is not None:
+            return
+        if isinstance(event, StepRound):
+            self._line("round", event.step, None, f"{event.number}: {one_line(event.preview)}")
+            return
+        tool = one_line(event.tool)
+        if isinstance(event, ToolStarted):
+            self._line("calls", event.step, None, f"{tool}  {one_line(event.arguments)}")
+            return
+        said = one_line(("failed: " if event.is_error else "") + event.preview)
+        took = "" if event.is_kept else f"{duration(event.seconds)}  "
+        self._line("kept" if event.is_kept else "result", event.step, None, f"{tool}  {took}{said}")
+
     def _retried(self, event: StepRetried) -> None:
-        self._flush(event.step, event.item)
-        retries = self._progress.steps[event.step].retries
+        self._flush(instance(event), event.item)
+        retries = self._progress.row(event.step).retries
         if retries > _RETRIES_SHOWN:
             return
         text = f"{one_line(event.reason)}, again in {event.delay_s:.1f} s"
         if retries == _RETRIES_SHOWN:
             text += "; further retries of this step are only counted"
-        self._line("retry", event.step, event.item, text)
+        self._line("retry", instance(event), event.item, text)
 
-    def _finished(self, event: StepFinished) -> None:
-        self._flush(event.step, event.item)
+    def _finished(self, event: StepFinished, reason: str) -> None:
+        name = instance(event)
+        self._flush(name, event.item)
         is_failure = event.status in ("failed", "ignored")
-        if not is_failure and (self._quiet or event.item is not None):
+        is_one_of_many = event.item is not None or bool(event.within)
+        if not is_failure and (self._quiet or is_one_of_many):
             return
-        step = self._progress.steps[event.step]
+        step = self._progress.row(event.step)
         if event.status == "skipped":
-            self._line("skipped", event.step, None, one_line(event.reason))
+            self._line("skipped", name, None, one_line(event.reason))
             return
-        facts = _step_facts(step) if event.item is None else _item_facts(event)
-        model = one_line(event.model or step.model)
+        facts = _item_facts(event) if is_one_of_many else _step_facts(step)
+        model = one_line(("" if step.is_sum else event.model) or step.model)
         self._model_width = max(self._model_width, min(cell_width(model), _MODEL_AT_MOST))
         shown = [fit(model, self._model_width), *facts] if self._model_width else facts
-        self._line(event.status, event.step, event.item, "  ".join(shown))
-        for line in safe(event.reason).strip().split("\n") if event.reason else ():
+        self._line(event.status, name, event.item, "  ".join(shown))
+        self._below(reason if event.status in ("failed", "ignored", "cancelled") else "")
+        if step.above is None and event.item is None:
+            self._fell_short(step)
+
+    def _fell_short(self, step: StepProgress) -> None:
+        """Tells what it went on without, and what the steps inside it did."""
+        for each in step.rows():
+            if each.unmet:
+                name = "" if each is step else f"{one_line(each.name)}: "
+                self._below(name + each.fell_short)
+
+    def _below(self, text: str) -> None:
+        for line in safe(text).strip().split("\n") if text else ():
             self._write(f"{'':{_STATUS}} {line}".rstrip())
 
     def _ended(self, event: RunFinished) -> None:
@@ -130,7 +173,7 @@ class Plain:
         self._write(f"{status}: {', '.join(facts)}")
 
     def _streamed(self, event: StepStreamed) -> None:
-        key = event.step, event.item
+        key = instance(event), event.item
         *lines, rest = (self._texts.get(key, "") + event.text).split("\n")
         while len(rest) > _LINE_AT_MOST:
             lines.append(rest[:_LINE_AT_MOST])
@@ -146,7 +189,9 @@ class Plain:
 
     def _line(self, word: str, step: str, item: int | None, text: str) -> None:
         name = one_line(called(step, item))
-        padding = " " * (min(self._progress.name_width, _NAME_AT_MOST) - cell_width(name))
+        width = max(self._name_width, cell_width(name) * (item is None))
+        self._name_width = min(width, _NAME_AT_MOST)
+        padding = " " * (self._name_width - cell_width(name))
         self._write(f"{word:<{_STATUS}} {name}{padding}  {text}".rstrip())
 
     def _write(self, line: str) -> None:

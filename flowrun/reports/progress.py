@@ -1,13 +1,20 @@
-"""How far a run is: the fold of its events that both console forms show."""
+"""How far a run is: the fold of its events that both console forms show.
+
+Steps inside a block or a sub-pipeline have one row for all items and rounds that they are run in,
+below the step that holds them; so has each tool that a model calls, below the step that asks it.
+"""
 
 from __future__ import annotations
 
 from collections import Counter, deque
 from dataclasses import dataclass, field
-from decimal import Decimal
-from typing import Literal, TypeAlias, assert_never
+from typing import assert_never
 
-from flowrun.reports.text import cell_width, one_line
+from flowrun.reports.activity import Note, Place, State, StepProgress
+from flowrun.reports.naming import Asked, instance
+from flowrun.reports.tally import Tally
+from flowrun.reports.text import cell_width
+from flowrun.reports.troubles import Troubles
 from flowrun.run.events import (
     Event,
     OutputWritten,
@@ -18,85 +25,17 @@ from flowrun.run.events import (
     StepFinished,
     StepRepaired,
     StepRetried,
+    StepRound,
     StepStarted,
     StepStreamed,
+    ToolFinished,
+    ToolStarted,
 )
-
-State: TypeAlias = Status | Literal["waiting", "running"]
-Asked: TypeAlias = tuple[str, int | None]
-"""A step, or one item of it."""
 
 _TAIL = 4_000
 _RECENT = 500
-_TROUBLES = 100
-
-
-@dataclass(slots=True)
-class Tally:
-    """Tokens and money so far; `is_cost_unknown` where a part of it is not known."""
-
-    tokens: int = 0
-    cost_usd: Decimal | None = None
-    is_cost_unknown: bool = False
-    cached: int = 0
-
-    def add(self, event: StepFinished) -> None:
-        """Counts one answer; a cached one spends nothing."""
-        if event.status == "cached":
-            self.cached += 1
-            return
-        if event.usage is not None:
-            self.tokens += event.usage.total_tokens
-        if event.cost_usd is not None:
-            self.cost_usd = (self.cost_usd or Decimal(0)) + event.cost_usd
-        elif event.usage is not None:
-            self.is_cost_unknown = True
-
-    def merge(self, other: Tally) -> None:
-        """Counts what `other` counted."""
-        self.tokens += other.tokens
-        if other.cost_usd is not None:
-            self.cost_usd = (self.cost_usd or Decimal(0)) + other.cost_usd
-        self.is_cost_unknown = self.is_cost_unknown or other.is_cost_unknown
-        self.cached += other.cached
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """Why a step takes longer; `until` is when its next call is made, None if it is made."""
-
-    item: int | None
-    reason: str
-    until: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """A step or item that gave no value of its own, and why."""
-
-    step: str
-    item: int | None
-    status: Status
-    reason: str
-
-
-@dataclass(slots=True)
-class StepProgress:
-    """What is known of one step; `items` is None but for a `foreach` step."""
-
-    name: str
-    state: State = "waiting"
-    model: str = ""
-    started_at: float = 0.0
-    seconds: float = 0.0
-    items: int | None = None
-    items_ended: int = 0
-    items_failed: int = 0
-    retries: int = 0
-    note: Note | None = None
-    preview: str = ""
-    reason: str = ""
-    tally: Tally = field(default_factory=Tally)
+_TOOLS = 50
+_OTHERS = "…"
 
 
 @dataclass(slots=True)
@@ -105,7 +44,8 @@ class Progress:
 
     `running` in the order of their start, `recent` the last that ended, `counts` steps by
     state; `texts` the end of what each running call has streamed, kept only if `keeps_text`.
-    `name_width` is the widest name's, in columns, and `most_items` the longest list's length.
+    `name_width` is the widest name's, in columns, `most_items` the longest list's length, and
+    `most_times` how often anything was run that is run again.
     """
 
     keeps_text: bool = False
@@ -116,13 +56,23 @@ class Progress:
     recent: deque[StepProgress] = field(default_factory=lambda: deque(maxlen=_RECENT))
     counts: Counter[State] = field(default_factory=Counter)
     tally: Tally = field(default_factory=Tally)
-    troubles: list[Trouble] = field(default_factory=list)
-    troubles_left_out: int = 0
+    troubles: Troubles = field(default_factory=Troubles)
     outputs: list[OutputWritten] = field(default_factory=list)
     texts: dict[Asked, str] = field(default_factory=dict)
     finished: RunFinished | None = None
     name_width: int = 0
     most_items: int | None = None
+    most_times: int = 0
+    _inside: dict[str, StepProgress] = field(default_factory=dict)
+
+    def rows(self) -> list[StepProgress]:
+        """Every step, what is inside others below them."""
+        return [row for step in self.steps.values() for row in step.rows()]
+
+    @property
+    def height(self) -> int:
+        """How many rows there are."""
+        return len(self.steps) + len(self._inside)
 
     @property
     def ended(self) -> int:
@@ -135,6 +85,32 @@ class Progress:
         parts = sum(step.items_ended / step.items for step in self.running.values() if step.items)
         return min((self.ended + parts) / len(self.steps), 1.0) if self.steps else 0.0
 
+    def row(self, name: str) -> StepProgress:
+        """What is known of a step, by its way from the top."""
+        found = (self._inside if "." in name else self.steps).get(name)
+        return self._add(name) if found is None else found
+
+    def _add(self, name: str) -> StepProgress:
+        above = self._above(name)
+        row = StepProgress(name, above=above)
+        if above is None:
+            self.steps[name] = row
+            self.counts["waiting"] += 1
+        else:
+            above.inside[name] = self._inside[name] = row
+        self.name_width = max(self.name_width, cell_width(row.title))
+        return row
+
+    def _above(self, name: str) -> StepProgress | None:
+        """What the step stands in, as far as it is known; None at the top."""
+        way = name
+        while "." in way:
+            way = way.rpartition(".")[0]
+            found = self._inside.get(way) or self.steps.get(way)
+            if found is not None:
+                return found
+        return None if way == name else self.row(way)
+
     def apply(self, event: Event, now: float) -> None:
         """Takes in one event; `now` is when it is heard, in seconds since the epoch."""
         match event:
@@ -145,33 +121,29 @@ class Progress:
             case StepFinished():
                 self._finished(event)
             case StepExpanded():
-                self._step(event.step).items = event.items
-                self.most_items = max(self.most_items or 0, event.items)
-            case StepRetried():
-                self._noted(event, now + event.delay_s)
-            case StepRepaired():
-                self._noted(event, None)
-            case RunStarted():
-                self._begun(event)
-            case OutputWritten():
-                self.outputs.append(event)
-            case RunFinished():
-                self.finished = event
+                self._expanded(event)
+            case StepRetried() | StepRepaired():
+                self._noted(event, now)
+            case StepRound():
+                self._rounded(event)
+            case ToolStarted():
+                self._tool_started(event)
+            case ToolFinished():
+                self._tool_finished(event)
+            case RunStarted() | RunFinished() | OutputWritten():
+                self._told(event)
             case _ as never:
                 assert_never(never)
 
-    def _begun(self, event: RunStarted) -> None:
-        self.pipeline, self.started_at = event.pipeline, event.at
-        for name in event.steps:
-            self._step(name)
-
-    def _step(self, name: str) -> StepProgress:
-        found = self.steps.get(name)
-        if found is None:
-            found = self.steps[name] = StepProgress(name)
-            self.counts["waiting"] += 1
-            self.name_width = max(self.name_width, cell_width(one_line(name)))
-        return found
+    def _told(self, event: RunStarted | RunFinished | OutputWritten) -> None:
+        if isinstance(event, RunStarted):
+            self.pipeline, self.started_at = event.pipeline, event.at
+            for name in event.steps:
+                self.row(name)
+        elif isinstance(event, RunFinished):
+            self.finished = event
+        else:
+            self.outputs.append(event)
 
     def _move(self, step: StepProgress, state: State) -> None:
         self.counts[step.state] -= 1
@@ -179,66 +151,130 @@ class Progress:
         step.state = state
 
     def _started(self, event: StepStarted) -> None:
-        step = self._step(event.step)
-        step.model = event.model or step.model
-        if step.state != "running":
+        step = self.row(event.step)
+        if event.model:
+            step.model, step.asks = event.model, True
+        if step.above is not None:
+            if event.item is None:
+                step.begin((event.within, None), event.at)
+        elif step.state != "running":
             self._move(step, "running")
             step.started_at = event.at
             self.running[step.name] = step
 
+    def _expanded(self, event: StepExpanded) -> None:
+        step = self.row(event.step)
+        step.items = event.items + (step.items or 0)
+        self.most_items = max(self.most_items or 0, step.items)
+
     def _streamed(self, event: StepStreamed) -> None:
         if self.keeps_text:
-            key = event.step, event.item
+            key = instance(event), event.item
             self.texts[key] = (self.texts.get(key, "") + event.text)[-_TAIL:]
 
-    def _noted(self, event: StepRetried | StepRepaired, until: float | None) -> None:
-        step = self._step(event.step)
-        step.retries += isinstance(event, StepRetried)
+    def _noted(self, event: StepRetried | StepRepaired, now: float) -> None:
+        step = self.row(event.step)
+        until = None
+        if isinstance(event, StepRetried):
+            step.retries += 1
+            until = now + event.delay_s
         step.note = Note(event.item, event.reason, until)
-        if (event.step, event.item) in self.texts:
-            self.texts[event.step, event.item] = ""
+        if (instance(event), event.item) in self.texts:
+            self.texts[instance(event), event.item] = ""
+
+    def _rounded(self, event: StepRound) -> None:
+        step = self._says(event, f"round {event.number}: {event.preview}")
+        step.rounds += 1
+        self.most_times = max(self.most_times, step.times)
+
+    def _says(self, event: StepRound | ToolStarted | ToolFinished, text: str) -> StepProgress:
+        """Notes what a step does while it goes on; what its model said is done with."""
+        step = self.row(event.step)
+        step.preview = text
+        self.texts.pop((instance(event), event.item), None)
+        return step
+
+    def _tool_started(self, event: ToolStarted) -> None:
+        step = self._says(event, f"{event.tool} {event.arguments}")
+        tool = self._tool(step, event.tool)
+        tool.preview = event.arguments
+        if tool is not step:
+            tool.begin((event.within, event.item), event.at)
+
+    def _tool_finished(self, event: ToolFinished) -> None:
+        step = self._says(event, f"{event.tool}: {event.preview}")
+        tool = self._tool(step, event.tool)
+        tool.preview = event.preview
+        if tool is not step:
+            status: Status = "cached" if event.is_kept else "done"
+            status = "ignored" if event.is_error else status
+            self._end(tool, (event.within, event.item), status, event.at)
+
+    def _tool(self, step: StepProgress, label: str) -> StepProgress:
+        """The row of a tool; the step's own where it does nothing but call it.
+
+        A model may make up names: of so many tools they are not told apart.
+        """
+        if not step.asks:
+            step.model = label
+            return step
+        name = f"{step.name}.{label}"
+        if name not in self._inside and len(step.inside) >= _TOOLS:
+            name = f"{step.name}.{_OTHERS}"
+        return self.row(name)
+
+    def _end(self, step: StepProgress, place: Place, status: Status, at: float) -> None:
+        step.end(place, status, at)
+        self.most_times = max(self.most_times, step.times)
 
     def _finished(self, event: StepFinished) -> None:
-        step = self._step(event.step)
-        self.texts.pop((event.step, event.item), None)
-        step.model = event.model or step.model
-        self._count(step, event)
+        step = self.row(event.step)
+        if self.texts:
+            self.texts.pop((instance(event), event.item), None)
+        if not step.is_sum:
+            step.model = event.model or step.model
+            self._count(step, event)
+        if step.asks:
+            for tool in step.inside.values():
+                tool.give_up((event.within, event.item), event.at)
+        if event.status in ("failed", "ignored"):
+            self.troubles.add(event)
+        elif event.reason and event.status in ("done", "cached"):
+            step.unmet, step.shortfall = step.unmet + 1, event.reason
         if event.item is not None:
             self._item_finished(step, event)
             return
+        step.note, step.preview, step.reason = None, event.preview, event.reason
+        if step.above is not None:
+            self._end(step, (event.within, None), event.status, event.at)
+        else:
+            self._step_finished(step, event)
+
+    def _step_finished(self, step: StepProgress, event: StepFinished) -> None:
+        """A step at the top is over, and so is all that is inside."""
         self._move(step, event.status)
         self.running.pop(step.name, None)
         self.recent.append(step)
-        step.seconds, step.note = event.seconds, None
-        step.preview, step.reason = event.preview, event.reason
-        if event.status in ("failed", "skipped", "ignored"):
-            self._trouble(event)
+        step.seconds = event.seconds
+        for each in step.rows():
+            if each is not step:
+                each.close(event.at)
+        if event.status == "skipped":
+            self.troubles.add(event)
 
     def _item_finished(self, step: StepProgress, event: StepFinished) -> None:
         step.items_ended += 1
+        step.items_failed += event.status in ("failed", "ignored")
         if step.note is not None and step.note.item == event.item:
             step.note = None
-        if event.status in ("failed", "ignored"):
-            step.items_failed += 1
-            self._trouble(event)
 
     def _count(self, step: StepProgress, event: StepFinished) -> None:
-        """Counts items as they end; a step that has items was counted with them."""
-        if event.item is None and (step.items is not None or step.items_ended):
+        """Counts what was spent, once: not again what the items have told."""
+        if event.item is None and step.items is not None:
             return
-        answer = Tally()
-        answer.add(event)
-        step.tally.merge(answer)
-        self.tally.merge(answer)
-
-    def _trouble(self, event: StepFinished) -> None:
-        if len(self.troubles) < _TROUBLES:
-            found = Trouble(event.step, event.item, event.status, event.reason)
-            self.troubles.append(found)
-        else:
-            self.troubles_left_out += 1
-
-
-def called(step: str, item: int | None) -> str:
-    """How a step, or one item of it, is named: `brief`, `rows[3]`."""
-    return step if item is None else f"{step}[{item}]"
+        step.tally.add(event)
+        for each in step.around():
+            if each.asks:
+                return  # it counts what its tools have spent itself
+            each.tally.add(event)
+        self.tally.add(event)

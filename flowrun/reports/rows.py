@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from flowrun.reports.progress import Note, Progress, State, StepProgress, Tally
+from flowrun.reports.activity import Note, State, StepProgress
+from flowrun.reports.progress import Progress
+from flowrun.reports.tally import Tally
 from flowrun.reports.text import cell_width, cut, fit, one_line
 from flowrun.reports.wording import countdown, duration, money
 
@@ -99,8 +101,11 @@ class Columns:
 def columns(progress: Progress, width: int) -> Columns:
     """Divides `width`: what there is no room for is left out, the least needed first."""
     name = min(progress.name_width, NAME_AT_MOST, max(width * 2 // 5, 8), max(width - 4, 1))
-    most = progress.most_items
-    items = 0 if most is None else 2 * len(f"{most:,}") + 1
+    most, times = progress.most_items, progress.most_times
+    items = max(
+        0 if most is None else 2 * len(f"{most:,}") + 1,
+        len(f"{times:,}") + 1 if times > 1 else 0,
+    )
     left = width - 3 - name
     wanted = [_TIME, items, _COST, _TOKENS]
     given = []
@@ -120,12 +125,12 @@ def row(step: StepProgress, layout: Columns, view: View) -> Line:
     quiet = "dim" if step.state in ("waiting", "skipped") else ""
     line: Line = [
         (f" {mark} ", STYLES[step.state]),
-        (fit(one_line(step.name), layout.name), quiet),
+        (fit(step.title, layout.name), quiet),
     ]
     if running and step.note and not layout.tail:
         room = view.width - 3 - layout.name - len(GAP)
         return [*line, (GAP, ""), (_said(step.note, view.now, room), "yellow")]
-    for text, width, style in _cells(step, layout, view.now):
+    for text, width, style in _cells(step, layout, view):
         if width:
             line.append((GAP + fit(text, width, right=True), style))
     return [*line, (GAP, ""), *_tail(step, layout.tail, view)] if layout.tail else line
@@ -145,17 +150,26 @@ def cost_of(tally: Tally) -> str:
     return f"{known}+?" if tally.cost_usd else "?"
 
 
-def _cells(step: StepProgress, layout: Columns, now: float) -> list[tuple[str, int, str]]:
-    items = "" if step.items is None else f"{step.items_ended:,}/{step.items:,}"
+def _counted(step: StepProgress) -> str:
+    """How many items it has done, or how often it was run."""
+    if step.items is not None:
+        return f"{step.items_ended:,}/{step.items:,}"
+    return f"{step.times:,}x" if step.times > 1 else ""
+
+
+def _cells(step: StepProgress, layout: Columns, view: View) -> list[tuple[str, int, str]]:
     running = step.state == "running"
-    seconds = now - step.started_at if running else step.seconds
     has_time = running or step.state not in ("waiting", "skipped", "cached")
     tokens = step.tally.tokens
     said = f"{tokens:,} tok" if tokens < 100_000 else f"{tokens // 1000:,}k tok"
     cost = "cached" if step.state == "cached" else cost_of(step.tally)
     return [
-        (items, layout.items, "cyan" if running else ""),
-        (duration(seconds) if has_time else "", layout.time, "cyan" if running else ""),
+        (_counted(step), layout.items, "cyan" if running else ""),
+        (
+            duration(step.elapsed(view.now)) if has_time else "",
+            layout.time,
+            "cyan" if running else "",
+        ),
         (said if tokens else "", layout.tokens, "dim"),
         (cost, layout.cost, "blue" if cost == "cached" else "dim"),
     ]

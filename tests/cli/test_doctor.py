@@ -53,6 +53,15 @@ def test_what_is_configured_is_told(here: Path) -> None:
     assert found["calls at once"] == "5"
     assert sys.executable in found["python"]
     assert found["embedded model"] == "installed"
+    assert found["MCP tools"] == "installed"
+
+
+def test_packages_that_are_missing_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("xllamacpp", "mcp"):
+        monkeypatch.setitem(sys.modules, name, None)
+    found = told(flowrun("doctor", "--offline").out)
+    assert found["embedded model"] == "not installed: xllamacpp"
+    assert found["MCP tools"] == 'not installed: python -m pip install "mcp>=2.3"'
 
 
 def test_nothing_configured_is_told_too() -> None:

@@ -40,6 +40,56 @@ def test_a_graph_holds_steps_and_who_needs_whom() -> None:
     )
 
 
+INSIDE = """
+    tools:
+      search: {shell: [ls]}
+      docs: {mcp: {command: [docs]}}
+      refund: {}
+    steps:
+      a: {model: fake/echo, prompt: x, tools: [search, docs.one, docs.two, refund]}
+      b:
+        foreach: "[1]"
+        steps:
+          c: {value: "{{ a }}"}
+          d: {call: docs.one, needs: [c]}
+      e: {uses: child.yaml, repeat: {until: true, max: 2}}
+"""
+
+
+def test_a_graph_holds_what_blocks_and_pipelines_that_are_used_are_made_of() -> None:
+    write("child.yaml", "steps: {f: {value: x}}")
+    write("inside.yaml", INSIDE)
+    assert graph_of(load("inside.yaml").plan) == Graph(
+        "inside",
+        (
+            Node("a", "prompt", "a", "fake/echo", tools=("search", "docs", "refund")),
+            Node(
+                *("b", "block", "b"),
+                is_foreach=True,
+                inside=Graph(
+                    "b",
+                    (Node("c", "value", "c"), Node("d", "call", "d", "docs.one")),
+                    (("c", "d"),),
+                ),
+            ),
+            Node(
+                *("e", "uses", "e", "child.yaml"),
+                is_repeated=True,
+                inside=Graph("e", (Node("f", "value", "f"),), ()),
+            ),
+        ),
+        (("a", "b"),),
+    )
+
+
+def test_a_pipeline_of_very_many_steps_is_drawn_without_those_that_it_uses() -> None:
+    write("child.yaml", f"steps: {{{', '.join(f's{n}: {{value: x}}' for n in range(500))}}}")
+    write("wide.yaml", "steps: {a: {uses: child.yaml}, b: {steps: {c: {value: x}}}}")
+    a, b = graph_of(load("wide.yaml").plan).nodes
+    assert a == Node("a", "uses", "a", "child.yaml")
+    assert b.inside is not None
+
+
 def test_a_model_that_a_template_names_is_not_shown() -> None:
     write("late.yaml", 'steps:\n  a: {model: "{{ run.b.model }}", prompt: x, needs: [b]}\n'
                        '  b: {model: fake/echo, prompt: y}\n')  # fmt: skip

@@ -58,10 +58,10 @@ def test_wrong_usage_is_2() -> None:
 
 
 def test_an_unknown_option_names_the_nearest() -> None:
-    done = flowrun("execute", "hello.yaml", "--strem")
+    done = flowrun("execute", "hello.yaml", "--strream")
     assert (done.code, done.out) == (2, "")
     assert done.errors[0] == "Usage: flowrun execute [OPTIONS] FILE"
-    assert done.errors[-1] == "Error: No such option '--strem'. Did you mean '--stream'?"
+    assert done.errors[-1] == "Error: No such option '--strream'. Did you mean '--stream'?"
 
 
 @pytest.mark.usefixtures("broken")

@@ -107,7 +107,8 @@ def test_models_of_this_process_are_known(name: str, models: list[str]) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [("opnai", 'no endpoint is called "opnai"; did you mean openai?'),
-     ("xyz", 'no endpoint is called "xyz"; endpoints: gumloop, openai, openrouter, local, fake'),
+     ("xyz", 'no endpoint is called "xyz"; endpoints: gumloop, openai, openrouter, '
+     'anthropic, local, fake'),
      ("openai", "openai needs a key: set the environment variable OPENAI_API_KEY")],
 )  # fmt: skip
 def test_an_endpoint_that_cannot_be_asked_is_2(name: str, message: str) -> None:

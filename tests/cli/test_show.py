@@ -95,6 +95,7 @@ def test_json_holds_the_whole_run() -> None:
         "run": "r1",
         "status": "failed",
         "partial": False,
+        "budget_reached": False,
         "outputs": {
             "one": {
                 "mime_type": "image/png",

@@ -87,3 +87,93 @@ def test_no_text_ends_its_quotes_in_dot(text: str) -> None:
 def test_graphviz_reads_what_is_written() -> None:
     graph = Graph(HOSTILE, (Node(HOSTILE, "value", HOSTILE, HOSTILE, is_conditional=True),), ())
     subprocess.run(["dot", "-Tsvg"], input=dot(graph), text=True, check=True, capture_output=True)
+
+
+INNER = Graph(
+    "kitchen",
+    (
+        Node("intro", "prompt", "intro", "fastest", tools=("search", "refund")),
+        Node(
+            "recipes",
+            "block",
+            "recipes",
+            is_foreach=True,
+            inside=Graph(
+                "recipes",
+                (
+                    Node("draft", "prompt", "draft", "fastest", is_repeated=True),
+                    Node(
+                        "checked",
+                        "uses",
+                        "checked",
+                        "review.yaml",
+                        is_conditional=True,
+                        inside=Graph("checked", (Node("read", "call", "read", "log"),), ()),
+                    ),
+                ),
+                (("draft", "checked"),),
+            ),
+        ),
+        Node("end", "uses", "end", "more.yaml"),
+    ),
+    (("intro", "recipes"), ("recipes", "end")),
+)
+
+
+def test_mermaid_draws_what_is_inside_as_subgraphs() -> None:
+    assert mermaid(INNER) == (
+        "---\n"
+        'title: "kitchen"\n'
+        "---\n"
+        "flowchart TD\n"
+        '    n0["intro<br/>fastest<br/>tools: search, refund"]\n'
+        '    subgraph n1["recipes<br/>each"]\n'
+        '        n2["draft<br/>fastest, until"]\n'
+        '        subgraph n3["checked<br/>review.yaml, if"]\n'
+        '            n4{{"read<br/>log"}}\n'
+        "        end\n"
+        "        n2 --> n3\n"
+        "    end\n"
+        '    n5[["end<br/>more.yaml"]]\n'
+        "    n0 --> n1\n"
+        "    n1 --> n5\n"
+        "    classDef each stroke-width:3px\n"
+        "    class n1 each\n"
+        "    classDef perhaps stroke-dasharray:5 4\n"
+        "    class n3 perhaps\n"
+    )
+
+
+def test_dot_draws_what_is_inside_as_clusters() -> None:
+    assert dot(INNER) == (
+        'digraph "kitchen" {\n'
+        "    rankdir=TB;\n"
+        '    node [fontname="Helvetica"];\n'
+        "    compound=true;\n"
+        '    "intro" [label="intro\\nfastest\\ntools: search, refund", shape=box];\n'
+        '    subgraph "cluster_recipes" {\n'
+        '        label="recipes\\neach";\n'
+        '        fontname="Helvetica";\n'
+        "        style=solid;\n"
+        "        penwidth=2;\n"
+        '        "recipes.draft" [label="draft\\nfastest, until", shape=box];\n'
+        '        subgraph "cluster_recipes.checked" {\n'
+        '            label="checked\\nreview.yaml, if";\n'
+        '            fontname="Helvetica";\n'
+        "            style=dashed;\n"
+        "            penwidth=1;\n"
+        '            "recipes.checked.read" [label="read\\nlog", shape=hexagon];\n'
+        "        }\n"
+        '        "recipes.draft" -> "recipes.checked.read" [lhead="cluster_recipes.checked"];\n'
+        "    }\n"
+        '    "end" [label="end\\nmore.yaml", shape=component];\n'
+        '    "intro" -> "recipes.draft" [lhead="cluster_recipes"];\n'
+        '    "recipes.checked.read" -> "end" [ltail="cluster_recipes"];\n'
+        "}\n"
+    )
+
+
+@pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz is not installed")
+def test_graphviz_reads_clusters() -> None:
+    done = subprocess.run(["dot", "-Tsvg"], input=dot(INNER), text=True, capture_output=True)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -333,3 +333,56 @@ def test_the_lines_say_exactly_what_needs_what(
     assert max(cell_width(line) for line in found.split("\n")) <= 120
     assume("┌" in found)
     assert edges_drawn(found, names) == edges, found
+
+
+def test_what_is_inside_is_drawn_below_under_its_name() -> None:
+    inner = Graph("checked", (Node("read", "call", "read", "log"),), ())
+    nodes = (
+        Node("a", "prompt", "a", "m", tools=("search", "refund")),
+        Node(
+            "b",
+            "block",
+            "b",
+            is_foreach=True,
+            inside=Graph(
+                "b",
+                (Node("c", "value", "c"), Node("d", "uses", "d", "x.yaml", inside=inner)),
+                (("c", "d"),),
+            ),
+        ),
+    )
+    assert drawing(Graph("p", nodes, (("a", "b"),)), 80) == (
+        "┌───────────────────────┐\n"
+        "│           a           │\n"
+        "│           m           │\n"
+        "│ tools: search, refund │\n"
+        "└───────────┬───────────┘\n"
+        "            │\n"
+        "        ╔═══▼═══╗\n"
+        "        ║  b ▾  ║\n"
+        "        ║ each  ║\n"
+        "        ╚═══════╝\n"
+        "\n"
+        "b: each\n"
+        "│    ╭───╮\n"
+        "│    │ c │\n"
+        "│    ╰─┬─╯\n"
+        "│      │\n"
+        "│ ┌────▼────┐\n"
+        "│ │   d ▾   │\n"
+        "│ │ x.yaml  │\n"
+        "│ └─────────┘\n"
+        "\n"
+        "b.d: x.yaml\n"
+        "│ ╭───────╮\n"
+        "│ │ read  │\n"
+        "│ │  log  │\n"
+        "│ ╰───────╯\n"
+    )
+
+
+@pytest.mark.parametrize("width", [12, 20, 40])
+def test_what_is_inside_keeps_to_the_width(width: int) -> None:
+    inner = Graph("b", tuple(Node(f"a_step_{n}", "value", f"a_step_{n}") for n in range(9)), ())
+    graph = Graph("p", (Node("a_long_name", "block", "a_long_name", inside=inner),), ())
+    assert max(map(len, drawing(graph, width).splitlines())) <= width

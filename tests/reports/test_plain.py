@@ -13,8 +13,12 @@ from flowrun.run.events import (
     StepFinished,
     StepRepaired,
     StepRetried,
+    StepRound,
     StepStreamed,
+    ToolFinished,
+    ToolStarted,
 )
+from tests.reports.inner_scene import BLOCK, ENDED, ROUNDS, TOOLS, USES, asked, started, summed
 from tests.reports.scene import BEGUN, WHOLE
 
 
@@ -149,3 +153,93 @@ def test_plain_lines_do_without_rich() -> None:
     code = "import sys, flowrun.reports.plain, flowrun.reports.record; print('rich' in sys.modules)"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout == "False\n"
+
+
+def test_a_step_that_is_run_once_inside_another_has_its_line() -> None:
+    assert told([started("review"), *USES, ENDED]) == (
+        "kitchen: 1 step\n"
+        "done      review.read  local/small  1.0 s  10 tokens  $0.0100\n"
+        "done      review.judge  local/small  1.0 s  10 tokens  $0.0100\n"
+        "done      review                     2.0 s  20 tokens  $0.0200\n"
+        "done: 1 of 1 step in 5.0 s, 20 tokens, $0.0200\n"
+    )
+
+
+def test_steps_that_are_run_many_times_are_told_by_what_holds_them() -> None:
+    assert told([started("recipes", "better"), *BLOCK, *ROUNDS, ENDED]) == (
+        "kitchen: 2 steps\n"
+        "done      recipes  2/2 items  2.0 s  50 tokens  $0.0500\n"
+        "round     better   1: Fresh\n"
+        "round     better   2: Fresher\n"
+        "done      better   2.0 s  20 tokens  $0.0200\n"
+        "done: 2 of 2 steps in 5.0 s, 70 tokens, $0.0700\n"
+    )
+
+
+def test_calls_and_results_of_tools_are_told() -> None:
+    kept = ToolFinished("clerk", None, "docs", False, True, 0.0, 102.0, "two\npages")
+    assert told([started("clerk"), *TOOLS[:-1], kept, TOOLS[-1]]) == (
+        "kitchen: 1 step\n"
+        'calls     clerk  search  {"q": "lamp"}\n'
+        'calls     clerk  review  {"text": "lamp"}\n'
+        "result    clerk  search  1.0 s  [three]\n"
+        "result    clerk  review  1.0 s  {verdict: good}\n"
+        'calls     clerk  search  {"q": 3}\n'
+        "result    clerk  search  0.0 s  failed: q must be text\n"
+        "kept      clerk  docs  two pages\n"
+        "done      clerk  local/small  2.0 s  30 tokens  $0.0300\n"
+    )
+
+
+def test_tools_and_rounds_of_items_are_not_told() -> None:
+    events: list[Event] = [
+        ToolStarted("rows", 3, "search", "{}", 1.0),
+        ToolFinished("rows", 3, "search", False, False, 0.0, 1.0),
+        StepRound("rows", 3, 1, False, 1.0),
+        ToolStarted("a.b", None, "search", "{}", 1.0, (0,)),
+        StepRound("a.b", None, 1, False, 1.0, within=(0,)),
+    ]
+    assert told(events) == ""
+
+
+def test_failures_inside_are_always_told_and_each_reason_once() -> None:
+    events = [
+        *asked("recipes.draft", (1,), status="failed", reason="no JSON:\n  line 1"),
+        summed("recipes", 1, 1, status="failed", reason='step "draft" failed: no JSON:\n  line 1'),
+        summed("recipes", 1, status="failed", reason='1 of 3 items failed; item 2: step "draft"'),
+    ]
+    assert told(events, quiet=True) == (
+        "failed    recipes.draft[1]  local/small  1.0 s  10 tokens  $0.0100\n"
+        "          no JSON:\n"
+        "            line 1\n"
+        "failed    recipes[1]                     2.0 s  10 tokens  $0.0100\n"
+        '          step "draft" failed\n'
+        "failed    recipes                        2.0 s  10 tokens  $0.0100\n"
+        '          1 of 3 items failed; item 2: step "draft"\n'
+    )
+
+
+def test_what_went_on_though_it_fell_short_is_said_below_the_step_at_the_top() -> None:
+    reason = "after 2 rounds it still does not hold that round == 9"
+    once: list[Event] = [started("never"), summed("never", 2, reason=reason)]
+    assert told(once).splitlines()[1:] == [
+        "done      never  local/small  2.0 s  20 tokens  $0.0200",
+        f"          {reason}",
+    ]
+    many: list[Event] = [
+        *(asked("a.never", (0,), reason=reason)),
+        *(asked("a.never", (1,))),
+        summed("a", 2),
+    ]
+    assert told(many) == (
+        f"done      a  2.0 s  20 tokens  $0.0200\n          a.never: 1 of 2 times: {reason}\n"
+    )
+
+
+def test_streamed_text_inside_stands_behind_its_place() -> None:
+    events: list[Event] = [
+        StepStreamed("a.b", None, "x", (0,)),
+        StepStreamed("a.b", None, "y", (1,)),
+        ToolStarted("a.b", None, "search", "{}", 1.0, (0,)),
+    ]
+    assert told(events, streams_text=True) == "a.b[0] | x\na.b[1] | y\n"

@@ -3,8 +3,17 @@ from __future__ import annotations
 from decimal import Decimal
 
 from flowrun.chat.usage import Usage
-from flowrun.reports.progress import Note, Progress, Tally, Trouble, called
-from flowrun.run.events import RunStarted, StepFinished, StepRetried, StepStarted, StepStreamed
+from flowrun.reports.activity import Note
+from flowrun.reports.progress import Progress
+from flowrun.reports.tally import Tally
+from flowrun.reports.troubles import Trouble
+from flowrun.run.events import (
+    RunStarted,
+    StepFinished,
+    StepRetried,
+    StepStarted,
+    StepStreamed,
+)
 from tests.reports.scene import BEGUN, HALF, WHOLE, progress_after
 
 
@@ -66,32 +75,14 @@ def test_totals_hold_what_items_spent_once() -> None:
     assert progress.tally == Tally(312 + 39, Decimal("0.0004"), True, 1)
 
 
-def test_a_cached_answer_spends_nothing() -> None:
-    event = StepFinished("a", None, "cached", 1.0, 0.0, "m", Usage(10), Decimal(1))
-    assert progress_after([event]).tally == Tally(cached=1)
-
-
-def test_costs_add_up() -> None:
-    finished = [
-        StepFinished(name, None, "done", 1.0, 0.0, "m", Usage(1), Decimal("0.1")) for name in "abc"
-    ]
-    assert progress_after(finished).tally.cost_usd == Decimal("0.3")
-
-
 def test_troubles_keep_their_order_and_reasons() -> None:
-    assert progress_after(WHOLE).troubles == [
+    assert progress_after(WHOLE).troubles.found == [
         Trouble("titles", 1, "failed", "429 too many requests"),
         Trouble("titles", 3, "ignored", "no text"),
         Trouble("titles", None, "failed", "1 of 4 items failed"),
         Trouble("page", None, "skipped", 'needs "titles", which failed'),
         Trouble("extra", None, "ignored", "no JSON:\n  line 1"),
     ]
-
-
-def test_a_flood_of_troubles_is_counted() -> None:
-    failures = [StepFinished(f"s{n}", None, "failed", 1.0, 0.0, reason="no") for n in range(130)]
-    progress = progress_after(failures)
-    assert (len(progress.troubles), progress.troubles_left_out) == (100, 30)
 
 
 def test_a_finished_run_has_no_running_steps() -> None:
@@ -110,7 +101,3 @@ def test_steps_nobody_announced_are_taken_in() -> None:
 
 def test_a_wide_name_is_measured_in_columns() -> None:
     assert progress_after([RunStarted("r", "p", ("ab", "自転車"), 1.0)]).name_width == 6
-
-
-def test_an_item_is_named_with_its_number() -> None:
-    assert (called("rows", None), called("rows", 3)) == ("rows", "rows[3]")

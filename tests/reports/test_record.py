@@ -12,7 +12,7 @@ import pytest
 
 from flowrun.errors import StoreError
 from flowrun.reports.record import FORMAT, Record, read
-from flowrun.run.events import RunStarted, StepStarted, StepStreamed, as_json
+from flowrun.run.events import RunStarted, StepStarted, StepStreamed, ToolStarted, as_json
 from tests.reports.scene import WHOLE
 
 
@@ -29,6 +29,24 @@ def test_the_first_line_names_the_format(tmp_path: Path) -> None:
     path = tmp_path / "r1.jsonl"
     Record(path).close()
     assert path.read_text() == f'{{"format":"{FORMAT}"}}\n'
+
+
+def test_what_is_around_a_step_is_told_where_there_is_something(tmp_path: Path) -> None:
+    path = tmp_path / "r1.jsonl"
+    record = Record(path)
+    record(StepStarted("a.b", None, None, 1.0, (0, 2)))
+    record(ToolStarted("a", None, "search", '{"q": 1}', 1.0))
+    record.close()
+    assert read(path) == [
+        {
+            **{"event": "StepStarted", "step": "a.b", "item": None, "model": None, "at": 1.0},
+            "within": [0, 2],
+        },
+        {
+            **{"event": "ToolStarted", "step": "a", "item": None, "tool": "search"},
+            **{"arguments": '{"q": 1}', "at": 1.0},
+        },
+    ]
 
 
 def test_a_long_record_is_written_in_several_batches(tmp_path: Path) -> None:

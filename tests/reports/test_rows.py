@@ -4,9 +4,11 @@ from decimal import Decimal
 
 import pytest
 
-from flowrun.reports.progress import StepProgress, Tally
+from flowrun.reports.activity import StepProgress
 from flowrun.reports.rows import UNICODE, Columns, View, bar, columns, cost_of, row
+from flowrun.reports.tally import Tally
 from flowrun.run.events import RunStarted, StepExpanded
+from tests.reports.inner_scene import BLOCK, ROUNDS
 from tests.reports.scene import progress_after
 
 WIDE = Columns(name=6, items=0, time=9, tokens=10, cost=9, tail=0)
@@ -67,6 +69,31 @@ def test_the_mark_of_a_running_step_turns() -> None:
 )
 def test_what_nobody_knows_is_a_question_mark(tally: Tally, expected: str) -> None:
     assert cost_of(tally) == expected
+
+
+@pytest.mark.parametrize(
+    ("step", "expected"),
+    [
+        (StepProgress("a", items=1_000, items_ended=20), "20/1,000"),
+        (StepProgress("a"), ""),
+        (StepProgress("a", rounds=1), ""),
+        (StepProgress("a", rounds=3), "3x"),
+        (StepProgress("a.b", ends={"done": 1_200}), "1,200x"),
+    ],
+)
+def test_how_often_a_step_was_run_is_in_the_column_of_items(
+    step: StepProgress, expected: str
+) -> None:
+    layout = Columns(name=6, items=8, time=0, tokens=0, cost=0, tail=0)
+    assert row(step, layout, View(1.0, 80, 24))[2][0].strip() == expected
+
+
+def test_the_column_of_items_is_as_wide_as_what_stands_in_it() -> None:
+    progress = progress_after(ROUNDS)
+    assert columns(progress, 90).items == 2
+    progress.most_times = 1_000
+    assert columns(progress, 90).items == 6
+    assert columns(progress_after(BLOCK), 90).items == 3
 
 
 def test_a_bar_is_as_full_as_its_share() -> None:
