@@ -1,6 +1,6 @@
 """The examples of the README and of docs/ are run as they stand.
 
-A ```yaml block whose first line is `# file: NAME` is written to a folder; a ```console block is run
+A block whose first line is `# file: NAME` is written to a folder; a ```console block is run
 there: each `$ ` line is a command, the lines below it are what it prints, `…` stands for any text.
 """
 
@@ -26,8 +26,8 @@ class Example:
     expected: str
 
 
-def blocks(page: Path, kind: str) -> list[str]:
-    return [text for found, text in BLOCK.findall(page.read_text("utf-8")) if found == kind]
+def blocks(page: Path, *kinds: str) -> list[str]:
+    return [text for found, text in BLOCK.findall(page.read_text("utf-8")) if found in kinds]
 
 
 def examples(page: Path) -> list[Example]:
@@ -40,7 +40,7 @@ def examples(page: Path) -> list[Example]:
 
 
 def write_files(page: Path, folder: Path) -> None:
-    for block in blocks(page, "yaml"):
+    for block in blocks(page, "yaml", "toml", "python"):
         first, _, text = block.partition("\n")
         if first.startswith("# file: "):
             (folder / first.removeprefix("# file: ")).write_text(f"{first}\n{text}", "utf-8")
