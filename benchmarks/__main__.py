@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from benchmarks import cached, capacity, chain, dag, fan, start
+from benchmarks import blocks, cached, capacity, chain, dag, fan, start
 from benchmarks.harness import Figure
 
 BENCHMARKS: dict[str, Callable[[], list[Figure]]] = {
     "dag": dag.measure,
     "fan": fan.measure,
+    "blocks": blocks.measure,
     "chain": chain.measure,
     "start": start.measure,
     "cached": cached.measure,

@@ -60,6 +60,23 @@ def fan() -> str:
     )
 
 
+def blocks() -> str:
+    """Three steps for each item of an input, each reading the one before."""
+    return (
+        "name: bench\n"
+        "inputs:\n"
+        "  count: {type: integer, default: 2000}\n"
+        f"defaults: {{model: {MODEL}, temperature: 0}}\n"
+        "steps:\n"
+        "  items:\n"
+        "    foreach: range(inputs.count)\n"
+        "    steps:\n"
+        '      first: {prompt: "Say something about item {{ item }}."}\n'
+        '      second: {prompt: "Say more of item {{ item }}: {{ first }}"}\n'
+        '      third: {prompt: "Say all of item {{ item }}: {{ second }}"}\n'
+    )
+
+
 def _step(name: str, needed: Sequence[str]) -> str:
     read = " ".join(f"{{{{ {each} }}}}" for each in needed)
     return f'  {name}:\n    prompt: "Say something about {name}. {read}"\n'

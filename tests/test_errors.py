@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from flowrun.errors import (
     AccessDenied,
+    BudgetReached,
     Diagnostic,
     ExitCode,
     FlowrunError,
@@ -17,7 +18,9 @@ from flowrun.errors import (
     ReplyError,
     StepError,
     StoreError,
+    ToolError,
     Unavailable,
+    UnknownOutcome,
     Unsupported,
     UsageError,
     did_you_mean,
@@ -110,6 +113,9 @@ def test_marks_sort_as_they_stand() -> None:
         (UsageError(), 2),
         (StoreError(), 1),
         (StepError(), 1),
+        (ToolError(), 1),
+        (UnknownOutcome(), 1),
+        (BudgetReached("spent"), 4),
         (ReplyError("no JSON"), 1),
         (ProviderError("gone"), 1),
         (Unavailable("busy"), 1),

@@ -9,12 +9,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from tests.support import killing
+from tests.support.killing import end_of, running
 from tests.support.paced import Paced, Sent, paced
 
 PIPELINE = """
@@ -101,43 +103,11 @@ class Project:
             assert end_of(process) == (0, "")
 
     def outputs(self) -> dict[str, bytes]:
-        out = self.folder / "out"
-        return {str(each.relative_to(out)): each.read_bytes() for each in _files(out)}
+        return killing.outputs(self.folder)
 
     def left_over(self) -> list[str]:
         """Temporary files, wherever they are."""
-        blobs = self.folder / ".flowrun" / "blobs" / "tmp"
-        found = [each for each in _files(self.folder) if each.suffix == ".tmp"]
-        found += [each for each in _files(self.folder) if each.name.endswith(("-wal", "-shm"))]
-        return [str(each) for each in (*found, *_files(blobs))]
-
-
-@contextmanager
-def running(folder: Path, *words: str) -> Iterator[subprocess.Popen[str]]:
-    """`flowrun execute` in a process of its own, killed if the test ends before it."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "flowrun.cli.main", "execute", *words],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def end_of(process: subprocess.Popen[str]) -> tuple[int, str]:
-    """The exit code, and what was said on stderr, which is never a traceback."""
-    _, said = process.communicate(timeout=60)
-    assert "Traceback" not in said
-    return process.returncode, said
-
-
-def _files(folder: Path) -> list[Path]:
-    return [each for each in folder.rglob("*") if each.is_file()]
+        return killing.left_over(self.folder)
 
 
 @pytest.fixture(scope="module")
