@@ -1,4 +1,4 @@
-"""Ctrl-C and TERM: once ends a run gently, twice at once."""
+"""Ctrl-C, TERM and a closed terminal: once ends a run gently, twice at once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from flowrun.cli.streams import say
 from flowrun.errors import ExitCode
 from flowrun.run.execution import Execution
 
-_GRACE_S = {signal.SIGINT: 30.0, signal.SIGTERM: 5.0}
+_GRACE_S = {signal.SIGINT: 30.0, signal.SIGTERM: 5.0, signal.SIGHUP: 5.0}
 """How long calls under way may take to finish: they are paid for either way."""
 
 
@@ -26,7 +26,9 @@ class Interrupts:
         """From now on signals end this execution."""
         self._loop = asyncio.get_running_loop()
         for number in _GRACE_S:
-            self._loop.add_signal_handler(number, self._heard, number, execution)
+            # Under nohup a run goes on when its terminal is closed.
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+                self._loop.add_signal_handler(number, self._heard, number, execution)
 
     def __enter__(self) -> Interrupts:
         return self

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from flowrun.document import templates
-from flowrun.document.slots import Slot
-from flowrun.document.task import Repeat
+from flowrun.document.slots import Slot, slots
+from flowrun.document.task import Repeat, Task, inner_tasks
 from flowrun.errors import FlowrunError
 from flowrun.run.events import Event, Status, StepRound
 from flowrun.run.fan import Fan
@@ -35,7 +35,10 @@ class Rounds:
         self._tell = tell
         self._repeat = repeat
         self._task = replace(job.task, condition=True, timeout_s=None, ignores_errors=False)
+        self._keeps_all = _names_rounds(self._task)
+        self._previous: object = None
         self._values: list[object] = []
+        self._number = 0
         self._are_kept = True
         self._ignored = ""
         self._spent = Total()
@@ -56,10 +59,10 @@ class Rounds:
     def next_job(self) -> Job:
         """The next round. There must be one (`left`)."""
         self.left = 0
-        number = len(self._values)
+        number = self._number
         scope = {
             **self.job.scope,
-            "previous": self._values[-1] if self._values else None,
+            "previous": self._previous,
             "rounds": list(self._values),
             "round": number + 1,
         }
@@ -75,7 +78,7 @@ class Rounds:
         self._spent.add(outcome)
         self._key = outcome.key
         if not outcome.has_value:
-            reason = f"round {len(self._values) + 1}: {outcome.reason}"
+            reason = f"round {self._number + 1}: {outcome.reason}"
             self._end = replace(outcome, reason=reason) if outcome.status == "failed" else outcome
             return
         self._are_kept = self._are_kept and outcome.status == "cached"
@@ -86,8 +89,11 @@ class Rounds:
         except FlowrunError as error:
             self._end = Outcome("failed", reason=f"its `until`: {error}")
             return
-        self._values.append(outcome.value)
-        number = len(self._values)
+        self._previous = outcome.value
+        if self._keeps_all:
+            self._values.append(outcome.value)
+        self._number += 1
+        number = self._number
         shown = preview(outcome.value)
         now = time.time()
         self._tell(StepRound(job.step, job.item, number, holds, now, shown, job.within))
@@ -118,9 +124,18 @@ class Rounds:
         reason = self._ignored
         until = self._repeat.until
         if not reason and not holds and isinstance(until, Slot):
-            count = len(self._values)
+            count = self._number
             rounds = "1 round" if count == 1 else f"{count} rounds"
             source = until.template.source.strip()
             reason = f"after {rounds} it still does not hold that {source}"
         status: Status = "ignored" if self._ignored else "cached" if self._are_kept else "done"
-        return Outcome(status, self._values[-1], reason=reason, key=self._key)
+        return Outcome(status, self._previous, reason=reason, key=self._key)
+
+
+def _names_rounds(task: Task) -> bool:
+    """Whether a template reads `rounds`: long answers need not be held for nobody."""
+    return any(
+        "rounds" in slot.template.names
+        for inner in inner_tasks((task,))
+        for slot in (*inner.own_slots(), *slots(inner.block.output if inner.block else None))
+    )

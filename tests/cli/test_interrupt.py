@@ -91,7 +91,11 @@ def test_twice_drops_them(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("number", "expected", "seconds"),
-    [(signal.SIGINT, ExitCode.INTERRUPTED, 30.0), (signal.SIGTERM, ExitCode.TERMINATED, 5.0)],
+    [
+        (signal.SIGINT, ExitCode.INTERRUPTED, 30.0),
+        (signal.SIGTERM, ExitCode.TERMINATED, 5.0),
+        (signal.SIGHUP, ExitCode.TERMINATED, 5.0),
+    ],
 )
 def test_patience_with_calls_under_way_ends(
     number: signal.Signals,
@@ -143,3 +147,17 @@ def test_no_run_no_signals() -> None:
     with Interrupts() as interrupts:
         assert signal.getsignal(signal.SIGINT) == before
     assert interrupts.exit_code is None
+
+
+def test_under_nohup_a_closed_terminal_ends_nothing(tmp_path: Path) -> None:
+    def after(_: Interrupts, answered: asyncio.Event) -> object:
+        os.kill(os.getpid(), signal.SIGHUP)
+        answered.set()
+        return True
+
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        run, code = interrupted(after, 2, tmp_path)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert (run.result.status, code) == ("done", None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 
 from flowrun.chat.messages import ChatRequest
@@ -204,3 +206,20 @@ def test_what_rounds_have_cost_is_added_up() -> None:
     assert found.result.usage.total_tokens == 3 * 4
     finished = found.of(StepFinished)[-1]
     assert (finished.model, len(finished.key)) == ("scripted/recommended", 64)
+
+
+def test_rounds_that_nobody_names_are_not_held() -> None:
+    text = """
+        steps:
+          a:
+            repeat: {until: false, max: 200}
+            value: "{{ 'x' * 100000 ~ round }}"
+    """
+    tracemalloc.start()
+    try:
+        result = run(text)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert str(result.value("a")).endswith("x200")
+    assert peak < 10_000_000
