@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import isinf
 from typing import Protocol
@@ -91,16 +91,19 @@ class Errands:
         """
         found: dict[str, Result] = {}
         begun: list[Errand] = []
+        running: set[int] = set()
         for key, errand in errands.items():
             entry = Journal(self.store).find(key)
             if entry is None:
                 continue
             if entry.state == "begun":
                 begun += [errand] * errand.is_once
+                running.update([] if entry.process is None else [entry.process])
             elif entry.state == "done" or errand.is_told:
                 found[key] = entry.result
         if not all(each.bound.names & self.redo for each in begun):
-            raise UnknownOutcome(_unknown(sorted({each.bound.label for each in begun})))
+            labels = sorted({each.bound.label for each in begun})
+            raise UnknownOutcome(_unknown(labels) + _at_work(running))
         return found
 
     async def do(self, errand: Errand, *, keeps: bool) -> Result:
@@ -217,6 +220,14 @@ def _is_for_model(errand: Errand, error: FlowrunError) -> bool:
     """Whether a pipeline that a model called has come to the end of a budget of its own."""
     is_own = isinstance(error, BudgetReached) and not errand.job.is_bound_by(error)
     return errand.is_told and is_own
+
+
+def _at_work(processes: Collection[int]) -> str:
+    """What to do first, where the run that made the calls may be another that still goes on."""
+    if not processes:
+        return ""
+    names = " and ".join(str(each) for each in sorted(processes))
+    return f"; process {names} began it and still runs: if that is a run, wait for its end"
 
 
 def _unknown(tools: Sequence[str]) -> str:

@@ -7,6 +7,7 @@ took effect, and it is never made again unasked.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -66,10 +67,14 @@ State: TypeAlias = Literal["begun", "done", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What the journal says of a call: that it was begun, or what came of it."""
+    """What the journal says of a call: that it was begun, or what came of it.
+
+    `process` is the number of the process that began it, if another that runs has that number.
+    """
 
     state: State
     result: Result
+    process: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +99,11 @@ class Journal:
                     return Entry("done", Result(values.from_kept(kept, self.store.blob)))
                 except (LookupError, ValueError, TypeError):
                     pass
-        return Entry("begun", Result())
+        return Entry("begun", Result(), _running(kept.get("process")))
 
     def begin(self, key: str, tool: str) -> None:
         """Notes that a call is about to be made."""
-        self.store.put(key, _entry("begun", tool))
+        self.store.put(key, {**_entry("begun", tool), "process": os.getpid()})
 
     def finish(self, key: str, tool: str, result: Result) -> None:
         """Keeps what came of a call."""
@@ -107,6 +112,19 @@ class Journal:
         else:
             kept, blobs = values.to_kept(result.value)
             self.store.put(key, {**_entry("done", tool), **kept}, blobs)
+
+
+def _running(process: JsonValue) -> int | None:
+    """The number of another process that runs; None for any other."""
+    if not isinstance(process, int) or process <= 0 or process == os.getpid():
+        return None
+    try:
+        os.kill(process, 0)
+    except PermissionError:
+        return process
+    except (ProcessLookupError, OverflowError):
+        return None
+    return process
 
 
 def _entry(state: State, tool: str) -> Mapping[str, JsonValue]:

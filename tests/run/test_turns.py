@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -111,4 +113,23 @@ def test_a_failure_is_a_result() -> None:
 def test_a_result_that_cannot_be_read_counts_as_begun(kept: Mapping[str, JsonValue]) -> None:
     store = MemoryStore()
     store.put("k", kept)
+    assert Journal(store).find("k") == Entry("begun", Result())
+
+
+@pytest.mark.parametrize(
+    ("process", "found"),
+    [(os.getppid(), os.getppid()), (os.getpid(), None), (2**40, None), (0, None), ("1", None)],
+    ids=["another", "this one", "none that can be", "a group", "no number"],
+)
+def test_a_call_that_another_process_began_names_it(process: JsonValue, found: int | None) -> None:
+    store = MemoryStore()
+    store.put("k", {"state": "begun", "process": process})
+    assert Journal(store).find("k") == Entry("begun", Result(), found)
+
+
+def test_a_process_that_has_ended_is_not_named() -> None:
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    store = MemoryStore()
+    store.put("k", {"state": "begun", "process": ended.pid})
     assert Journal(store).find("k") == Entry("begun", Result())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Mapping
 
 import pytest
@@ -11,6 +12,7 @@ from flowrun.chat.messages import ChatRequest
 from flowrun.digest import JsonValue
 from flowrun.providers.fake import Answer
 from flowrun.run.execution import Execution
+from flowrun.store.memory import MemoryStore
 from tests.support import virtual_time
 from tests.support.running import Models, Run, Stage, plan_of
 from tests.support.tooling import ANY, Box, Counting, calling, results
@@ -77,3 +79,13 @@ def test_it_is_called_again_on_a_persons_word(source: str) -> None:
     found = stage.run(source)
     assert found.status("a") == "done"
     assert "sent" in str(found.value("a"))
+
+
+def test_who_began_the_call_is_told_while_it_runs() -> None:
+    stage = cut_off(CALLED)
+    store = stage.store
+    assert isinstance(store, MemoryStore)
+    ours, theirs = f'"process":{os.getpid()}'.encode(), f'"process":{os.getppid()}'.encode()
+    store._answers = {key: each.replace(ours, theirs) for key, each in store._answers.items()}
+    who = f"; process {os.getppid()} began it and still runs: if that is a run, wait for its end"
+    assert stage.run(CALLED).reason("a") == UNKNOWN + who
