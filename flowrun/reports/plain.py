@@ -163,7 +163,10 @@ class Plain:
         progress = self._progress
         total = len(progress.steps)
         status = "partial" if event.partial and event.status == "done" else event.status
-        facts = [f"{progress.ended:,} of {counted(total, 'step')} in {duration(event.seconds)}"]
+        ended = progress.ended
+        if event.status != "done":  # whoever reads "3 of 3" under a failure takes them for failed
+            ended = sum(progress.counts[state] for state in ("done", "cached", "ignored"))
+        facts = [f"{ended:,} of {counted(total, 'step')} in {duration(event.seconds)}"]
         facts += _facts(progress.tally)
         if progress.tally.cached:
             facts.append(f"{progress.tally.cached:,} cached")

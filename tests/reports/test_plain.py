@@ -49,7 +49,7 @@ def test_a_run_is_a_line_for_each_step() -> None:
         "          no JSON:\n"
         "            line 1\n"
         "wrote     out/hero.png  20.3 kB\n"
-        "failed: 5 of 5 steps in 5.0 s, 361 tokens, $0.0004 + ?,"
+        "failed: 3 of 5 steps in 5.0 s, 361 tokens, $0.0004 + ?,"
         " 2 cached, 1 failed, 1 ignored, 1 skipped\n"
     )
 
