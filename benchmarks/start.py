@@ -27,7 +27,7 @@ def measure() -> list[Figure]:
         def once() -> float:
             return run([sys.executable, str(ROOT / "benchmarks" / "once.py"), server.url]).cpu_s
 
-        def once_async() -> float:
+        def bare_once() -> float:
             command = [sys.executable, "-m", "benchmarks.bare", server.url]
             return run([*command, "--calls", "1", "--cold", "--transport", "pool"]).cpu_s
 
@@ -39,9 +39,9 @@ def measure() -> list[Figure]:
 
         return [
             _ratio("flowrun --help / python -c pass, CPU", help_text, plain, 5.0),
-            _ratio("one step / a script that asks once, CPU", one_step, once, 1.6),
+            _ratio("one step / the bare client's script, CPU", one_step, bare_once, 1.6),
+            _ratio("one step / the plainest script that asks once, CPU", one_step, once),
             _ratio("the same, of a file that was never run", first_step, once),
-            _ratio("one step / the bare asynchronous client, CPU", one_step, once_async),
         ]
 
 

@@ -117,17 +117,26 @@ def endpoint() -> Iterator[Paced]:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(endpoint: Paced, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A project that was run to its end without a kill."""
+def first(
+    endpoint: Paced, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Project, Sequence[Sent]]:
+    """A project that was run to its end without a kill, and what the run sent."""
     project = Project(tmp_path_factory.mktemp("undisturbed") / "project", endpoint).make()
     project.finish()
-    return project
+    # Read at once: other tests go on to use the endpoint.
+    return project, project.endpoint.log()
 
 
 @pytest.fixture(scope="module")
-def requests(undisturbed: Project) -> int:
+def undisturbed(first: tuple[Project, Sequence[Sent]]) -> Project:
+    """The project of that run."""
+    return first[0]
+
+
+@pytest.fixture(scope="module")
+def requests(first: tuple[Project, Sequence[Sent]]) -> int:
     """How many requests a run sends."""
-    seen = undisturbed.endpoint.log()
+    seen = first[1]
     assert len({each.digest for each in seen}) == len(seen) - 2, "three samples are one request"
     return len(seen)
 
