@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 
+from flowrun.digest import JsonValue
+
 
 @dataclass(frozen=True, slots=True)
 class Image:
@@ -28,6 +30,16 @@ class Image:
         """
         mime_type, width, height = sniff(data)
         return cls(data, mime_type, width, height, hashlib.sha256(data).hexdigest(), text)
+
+    def facts(self) -> dict[str, JsonValue]:
+        """What JSON can say of it: everything but its bytes."""
+        return {
+            "mime_type": self.mime_type,
+            "width": self.width,
+            "height": self.height,
+            "sha256": self.sha256,
+            "text": self.text,
+        }
 
 
 def sniff(data: bytes) -> tuple[str, int, int]:

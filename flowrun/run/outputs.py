@@ -284,13 +284,7 @@ def plain(value: object) -> object:
     """A value as JSON can say it: an image by its facts, without its bytes."""
     match value:
         case Image():
-            return {
-                "mime_type": value.mime_type,
-                "width": value.width,
-                "height": value.height,
-                "sha256": value.sha256,
-                "text": value.text,
-            }
+            return value.facts()
         case Mapping():
             return {str(name): plain(each) for name, each in value.items()}
         case list() | tuple():

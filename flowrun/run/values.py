@@ -70,13 +70,7 @@ def _pictured(value: object, show: Callable[[Image, Place], JsonValue], place: P
 
 
 def _described(image: Image, _place: Place = ()) -> JsonValue:
-    return {
-        "mime_type": image.mime_type,
-        "width": image.width,
-        "height": image.height,
-        "sha256": image.sha256,
-        "text": image.text,
-    }
+    return image.facts()
 
 
 def as_data(value: object) -> JsonValue:

@@ -36,13 +36,7 @@ def fitting(returns: Mapping[str, JsonValue] | None, value: object) -> object:
 def _seen(value: object) -> JsonValue:
     match value:
         case Image():
-            return {
-                "mime_type": value.mime_type,
-                "width": value.width,
-                "height": value.height,
-                "sha256": value.sha256,
-                "text": value.text,
-            }
+            return value.facts()
         case Mapping():
             return {str(name): _seen(each) for name, each in value.items()}
         case list() | tuple():
