@@ -73,11 +73,6 @@ def _described(image: Image, _place: Place = ()) -> JsonValue:
     return image.facts()
 
 
-def as_data(value: object) -> JsonValue:
-    """A plain value with what is known of a picture in its place: what a schema is held to."""
-    return pictured(value, _described)
-
-
 def to_kept(value: object) -> tuple[dict[str, JsonValue], dict[str, bytes]]:
     """A plain value as JSON, and the blobs that it names; pictures stand apart, by place."""
     images: list[JsonValue] = []

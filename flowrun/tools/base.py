@@ -37,8 +37,8 @@ class Tool(Protocol):
     async def call(self, arguments: Mapping[str, JsonValue]) -> object:
         """What the tool gives: JSON data, text, an Image, or lists and objects of these.
 
-        `arguments` fit the definition's schema. Bounded in size by the tool, in time by its
-        caller, who cancels it: what it started is then ended.
+        `arguments` fit the definition's schema, and what is given fits `returns`. Bounded in size
+        by the tool, in time by its caller, who cancels it: what it started is then ended.
 
         Raises: ToolError, whose text the model may be told.
         """

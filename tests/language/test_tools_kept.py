@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 
+import flowrun
 from flowrun.digest import JsonValue
 from flowrun.errors import Unsupported
 from flowrun.providers.fake import Answer, Calls
@@ -69,13 +71,14 @@ def test_a_resumed_run_does_not_run_a_tool_again() -> None:
 
 
 @says("§5", "returns, a JSON Schema, says what a tool gives: results are held to it,")
-def test_a_result_is_held_to_what_was_promised() -> None:
-    tool = Counting(act=lambda _: {"sun": "much"}, returns=RETURNS)
-    source = WEATHER.replace("MORE", f", returns: {json.dumps(RETURNS)}")
-    stage = Stage(toolbox=Box([tool], {}))
-    found = stage.run(f"{source}steps: {{a: {{call: weather, with: {{city: Rome}}}}}}")
-    assert found.status("a") == "failed"
-    assert "sun" in found.reason("a")
+def test_a_result_is_held_to_what_was_promised(tmp_path: Path) -> None:
+    file = tmp_path / "sun.yaml"
+    tool = {"shell": ["echo", '{"sun": "much"}'], "returns": RETURNS}
+    file.write_text(json.dumps({"tools": {"sun": tool}, "steps": {"a": {"call": "sun"}}}))
+    found = flowrun.execute(file).steps["a"]
+    assert found.status == "failed"
+    assert "sun" in found.reason
+    assert '"returns"' in found.reason
 
 
 @says("§5", "and templates that read them are checked.")

@@ -12,7 +12,7 @@ from flowrun.errors import AccessDenied, StepError, ToolError
 from flowrun.masking import Masker
 from flowrun.run.events import ToolFinished, ToolStarted
 from tests.support import virtual_time
-from tests.support.running import Models, picture, plan_of
+from tests.support.running import Models, plan_of
 from tests.support.tooling import Bench, Counting, Pipelines, pipeline
 
 SECRET = "sk-0123456789abcdef"
@@ -30,19 +30,6 @@ def raising(error: Exception) -> Counting:
         raise error
 
     return Counting(act=act)
-
-
-@pytest.mark.parametrize(
-    ("value", "is_fit"),
-    [({"n": 1}, True), ({"n": "1"}, False), ([], False), (picture("a"), True)],
-)
-def test_what_it_gives_is_held_to_what_it_returns(value: object, is_fit: bool) -> None:
-    schema: Mapping[str, JsonValue] = {"type": "object", "properties": {"n": {"type": "integer"}}}
-    tool = Counting(act=lambda _: value, returns=schema)
-    if is_fit:
-        assert Bench(Models(), [tool]).call(tool.declared, city="Rome").value == value
-    else:
-        assert failed(tool).startswith("what it gave does not fit `returns`: ")
 
 
 def test_what_cannot_be_json_is_a_failure() -> None:

@@ -15,7 +15,7 @@ from flowrun.chat.images import Image
 from flowrun.chat.messages import Part, Text
 from flowrun.errors import ToolError
 from flowrun.masking import Masker
-from flowrun.run.values import as_data, from_kept, plain, to_kept, told
+from flowrun.run.values import from_kept, plain, to_kept, told
 from tests.support.running import picture
 
 CAT, DOG = picture("cat"), picture("dog")
@@ -71,12 +71,6 @@ def test_secrets_are_masked_in_names_and_values() -> None:
     secret = "sk-0123456789abcdef"
     found = plain({secret: [f"<{secret}>", 1]}, Masker([secret]).mask)
     assert found == {"***": ["<***>", 1]}
-
-
-def test_a_schema_is_held_to_what_is_known_of_a_picture() -> None:
-    data: Any = as_data([CAT])
-    assert data[0]["mime_type"] == "image/png"
-    assert data[0]["sha256"] == CAT.sha256
 
 
 @pytest.mark.parametrize(
