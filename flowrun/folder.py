@@ -10,9 +10,9 @@ import stat
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from flowrun.dataclass import dataclass
 from flowrun.errors import UsageError
 
 LIMIT_BYTES = 16 * 1024 * 1024

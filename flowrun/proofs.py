@@ -13,10 +13,11 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from flowrun.dataclass import dataclass
 from flowrun.digest import digest
 from flowrun.errors import Diagnostic
 from flowrun.folder import Folder, FolderError

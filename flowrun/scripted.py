@@ -19,10 +19,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 from typing import TypeAlias
 
+from flowrun.dataclass import dataclass
 from flowrun.digest import JsonValue
 from flowrun.settings import Table
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 from typing import TYPE_CHECKING, NoReturn
 
@@ -14,7 +15,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "execute": ("flowrun.cli.execute:execute", "Run a pipeline and write its outputs (also: run)."),
     "check": ("flowrun.cli.check:check", "Report every fault of pipeline files, sending nothing."),
     "graph": ("flowrun.cli.graph:graph", "Draw a pipeline's steps and who needs whom."),
+    "serve": ("flowrun.cli.serve:serve", "Serve every configured model at one endpoint."),
     "models": ("flowrun.cli.models:models", "List presets, endpoints and their models."),
+    "keys": ("flowrun.cli.keys:keys", "Make, list, revoke and top up the gateway's keys."),
+    "usage": ("flowrun.cli.usage:usage", "Show what was used through the gateway."),
     "doctor": ("flowrun.cli.doctor:doctor", "Say what is configured and what answers."),
     "init": ("flowrun.cli.init:init", "Write a commented starter pipeline and flowrun.toml."),
     "schema": ("flowrun.cli.schema:schema", "Print the JSON Schema of pipeline files for editors."),
@@ -38,7 +42,13 @@ class LazyGroup(click.Group):
         if place is None:
             return None
         module, _, name = place[0].partition(":")
-        command: click.Command = getattr(importlib.import_module(module), name)
+        # What is imported lives to the end: to look for garbage in it only takes time.
+        gc.disable()
+        try:
+            command: click.Command = getattr(importlib.import_module(module), name)
+        finally:
+            gc.freeze()
+            gc.enable()
         return command
 
     def resolve_command(

@@ -31,6 +31,7 @@ def main() -> NoReturn:
         code = _run()
     except KeyboardInterrupt:
         code = _interrupted()
+    gc.freeze()  # what is left ends with the process, and need not be looked through for cycles
     sys.exit(code)
 
 

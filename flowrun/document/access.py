@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal
 
+from flowrun.dataclass import dataclass
 from flowrun.document import attributes
 from flowrun.document.types import (
     Anything,

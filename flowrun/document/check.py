@@ -15,10 +15,11 @@ check
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import PurePath
 from typing import Protocol
 
+from flowrun.dataclass import dataclass
 from flowrun.digest import JsonValue
 from flowrun.document.capability import Models, capability_faults
 from flowrun.document.destinations import destination_faults

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TypeAlias
 
+from flowrun.dataclass import dataclass
 from flowrun.document.budget import NODE, weigh
 from flowrun.document.faults import Refusal, kind_of
 from flowrun.document.printing import as_text, refusal

@@ -7,13 +7,13 @@ reading it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from types import TracebackType
 from typing import TypeAlias
 
 from jinja2 import nodes
 from jinja2.environment import Environment
 
+from flowrun.dataclass import dataclass
 from flowrun.document.budget import STEP, Budget
 from flowrun.document.positions import offset_of
 from flowrun.document.scope import BoundedContext, fresh

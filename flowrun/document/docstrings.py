@@ -9,7 +9,9 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from flowrun.dataclass import dataclass
 
 _LONGEST = 100_000
 _SECTION = re.compile(r"(?:Keyword )?(?:Args|Arguments|Parameters|Params):")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
+from flowrun.dataclass import dataclass
 from flowrun.digest import JsonValue
 from flowrun.document.levels import ROUNDS, Level, View, lost_names
 from flowrun.document.outline import section

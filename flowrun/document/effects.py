@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal, TypeAlias, assert_never
 from urllib.parse import urlsplit
 
+from flowrun.dataclass import dataclass
 from flowrun.document.plan import Plan
 from flowrun.document.slots import Slot, Tree
 from flowrun.document.task import inner_tasks

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import posixpath
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import PurePath, PurePosixPath
 from typing import TypeAlias
 
+from flowrun.dataclass import dataclass
 from flowrun.digest import digest
 from flowrun.document.plan import Plan
 from flowrun.document.slots import ReadFile, SlotReader

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from flowrun.chat.images import Image
+from flowrun.dataclass import dataclass
 from flowrun.errors import ExitCode, FlowrunError, StepError
 
 

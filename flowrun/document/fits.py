@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from flowrun.dataclass import dataclass
 from flowrun.document.types import (
     Anything,
     Array,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from flowrun.dataclass import dataclass
 from flowrun.document.fits import Misfit, fits, not_of_kind
 from flowrun.document.names import Names
 from flowrun.document.pictures import TextPlace

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
 from typing import TypeAlias, cast
 
 from jinja2 import nodes
 
+from flowrun.dataclass import dataclass
 from flowrun.document.access import Subject, Trouble, iterate, loop_of, unpack
 from flowrun.document.expressions import Expressions
 from flowrun.document.faults import Fault

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TypeAlias
 
 from jinja2 import nodes
 
+from flowrun.dataclass import dataclass
 from flowrun.document import parsing
 from flowrun.document.faults import Fault, TemplateFault
 from flowrun.document.positions import offset_of

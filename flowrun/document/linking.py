@@ -9,9 +9,10 @@ steps of `recipes`       text ──▶ picture
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeAlias
 
+from flowrun.dataclass import dataclass
 from flowrun.document.edges import Edge, Names, requirements
 from flowrun.document.levels import Level
 from flowrun.document.task import Block, Task

@@ -6,9 +6,9 @@ import re
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 
+from flowrun.dataclass import dataclass
 from flowrun.errors import Diagnostic, Mark
 
 _BREAK = re.compile(r"\r\n?|\n")

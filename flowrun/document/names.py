@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Collection, Mapping, MutableMapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import cast
 
+from flowrun.dataclass import dataclass
 from flowrun.document.access import Subject
 from flowrun.document.types import Type
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
+from flowrun.dataclass import dataclass
 from flowrun.digest import JsonValue
 from flowrun.document.source import Path
 from flowrun.errors import Diagnostic

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from flowrun.dataclass import dataclass
 from flowrun.document.task import Input, Output, Task
 from flowrun.document.tool import Tool
 

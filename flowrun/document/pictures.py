@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from flowrun.dataclass import dataclass
 from flowrun.document.faults import Fault
 from flowrun.document.infer import Printed
 from flowrun.document.types import (

@@ -7,9 +7,10 @@ brief ──▶ hero          the plan's order: brief, hero, headlines, …
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 
+from flowrun.dataclass import dataclass
 from flowrun.document.edges import Edge, requirements
 from flowrun.document.task import Ask, Input, Output, Task, inner_tasks
 from flowrun.document.tool import SubPipeline, Tool

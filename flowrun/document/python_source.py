@@ -11,9 +11,10 @@ from __future__ import annotations
 import ast
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TypeAlias, cast
 
+from flowrun.dataclass import dataclass
 from flowrun.digest import JsonValue
 from flowrun.document import docstrings
 from flowrun.document.python_names import Names, parsed

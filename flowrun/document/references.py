@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import cast
 
 from jinja2 import nodes
 
+from flowrun.dataclass import dataclass
 from flowrun.document.functions import GLOBALS
 from flowrun.document.positions import offset_of
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import TypeAlias
 
+from flowrun.dataclass import dataclass
 from flowrun.digest import JsonValue
 from flowrun.document import templates
 from flowrun.document.source import Loaded, Path

@@ -6,12 +6,13 @@ import codecs
 import re
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import islice
 from typing import Literal, TypeAlias
 
 import yaml
 
+from flowrun.dataclass import dataclass
 from flowrun.digest import JsonValue
 from flowrun.document import refusals, syntax
 from flowrun.document.marks import Misprint, Places, aligned

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from flowrun.dataclass import dataclass
 from flowrun.document import refusals
 from flowrun.document.marks import Misprint, Places
 

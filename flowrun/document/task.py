@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
 from flowrun.chat.messages import ResponseFormat, Role
+from flowrun.dataclass import dataclass
 from flowrun.digest import JsonValue
 from flowrun.document.slots import Slot, Tree, slots
 from flowrun.document.source import Path

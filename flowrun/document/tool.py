@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, TypeAlias
 
+from flowrun.dataclass import dataclass
 from flowrun.digest import JsonValue
 from flowrun.document.slots import Slot, Tree, slots
 from flowrun.document.source import Path

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple, NoReturn, Protocol
 
+from flowrun.dataclass import dataclass
 from flowrun.digest import JsonValue
 from flowrun.document import refusals, scalars
 from flowrun.document.marks import Misprint, Places

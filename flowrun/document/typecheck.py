@@ -10,9 +10,10 @@ _Checker.steps
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
+from flowrun.dataclass import dataclass
 from flowrun.document.access import not_a_list
 from flowrun.document.ask_slots import check_ask
 from flowrun.document.faults import Fault

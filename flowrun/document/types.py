@@ -7,9 +7,11 @@ So what no option of a type allows is wrong for certain.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import zip_longest
 from typing import TypeAlias
+
+from flowrun.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

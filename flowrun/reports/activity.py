@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal, TypeAlias
 
+from flowrun.dataclass import dataclass
 from flowrun.reports.tally import Tally
 from flowrun.reports.text import one_line
 from flowrun.run.events import Status

@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TextIO
 
 from rich.console import Console as RichConsole
@@ -15,6 +14,7 @@ from rich.live import Live
 from rich.segment import Segment
 from rich.style import Style
 
+from flowrun.dataclass import dataclass
 from flowrun.reports.frame import frame, summary, wrote
 from flowrun.reports.progress import Progress
 from flowrun.reports.rows import ASCII, UNICODE, Line, View

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from flowrun.dataclass import dataclass
 from flowrun.reports.text import one_line
 
 Kind: TypeAlias = Literal["prompt", "value", "call", "uses", "block", "input", "output"]

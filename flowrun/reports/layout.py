@@ -10,9 +10,10 @@ b   │       layer 1    one column wide. All long edges of one box share their 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeAlias
+
+from flowrun.dataclass import dataclass
 
 Edge: TypeAlias = tuple[int, int]
 

@@ -7,9 +7,10 @@ below the step that holds them; so has each tool that a model calls, below the s
 from __future__ import annotations
 
 from collections import Counter, deque
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import assert_never
 
+from flowrun.dataclass import dataclass
 from flowrun.reports.activity import Note, Place, State, StepProgress
 from flowrun.reports.naming import Asked, instance
 from flowrun.reports.tally import Tally

@@ -13,9 +13,10 @@ A line that goes over another one interrupts it; where lines join there is a joi
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TypeAlias
 
+from flowrun.dataclass import dataclass
 from flowrun.reports.layout import Layout
 
 Cells: TypeAlias = dict[tuple[int, int], str]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
+from flowrun.dataclass import dataclass
 from flowrun.reports.activity import Note, State, StepProgress
 from flowrun.reports.progress import Progress
 from flowrun.reports.tally import Tally

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 
+from flowrun.dataclass import dataclass
 from flowrun.run.events import StepFinished
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from flowrun.dataclass import dataclass
 from flowrun.reports.naming import instance
 from flowrun.run.events import Status, StepFinished
 

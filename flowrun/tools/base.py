@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Protocol
 
 from flowrun.chat.messages import ToolDefinition
+from flowrun.dataclass import dataclass
 from flowrun.digest import JsonValue
 
 

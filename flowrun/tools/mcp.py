@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from flowrun.chat.messages import ToolDefinition
 from flowrun.chat.schema import InvalidSchema, compile_schema
 from flowrun.config import ToolSettings
+from flowrun.dataclass import dataclass
 from flowrun.digest import JsonValue, canonical, digest
 from flowrun.document.tool import McpServer
 from flowrun.document.tool import Tool as DeclaredTool

@@ -14,7 +14,6 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from typing import Protocol
 
 from mcp import Client, MCPError
@@ -23,6 +22,7 @@ from mcp_types import CallToolRequest, CallToolRequestParams, CallToolResult, Im
 from mcp_types import Tool as ToolOfServer
 from pydantic import ValidationError
 
+from flowrun.dataclass import dataclass
 from flowrun.digest import JsonValue, canonical
 from flowrun.errors import ToolError
 from flowrun.masking import Masker

@@ -11,7 +11,6 @@ import os
 import signal
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self, cast
@@ -20,6 +19,7 @@ import anyio
 import mcp_types
 from mcp.shared.message import SessionMessage
 
+from flowrun.dataclass import dataclass
 from flowrun.digest import is_crowded
 from flowrun.errors import ToolError
 from flowrun.masking import Masker

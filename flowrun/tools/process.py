@@ -11,9 +11,11 @@ import os
 import signal
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import cast
+
+from flowrun.dataclass import dataclass
 
 _STDIN, _STDOUT, _STDERR = 0, 1, 2
 _GRACE_S = 1.0

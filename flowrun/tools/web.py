@@ -13,13 +13,14 @@ import asyncio
 import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import aclosing, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TypeAlias
 
 import httpcore2
 import httpx2
 
+from flowrun.dataclass import dataclass
 from flowrun.errors import ToolError
 from flowrun.providers.narrow import Network
 from flowrun.tools.addresses import Resolve, checked, is_listed, look_up
@@ -54,12 +55,27 @@ class Fetched:
 
 
 class Web:
-    """The client of the HTTP tools of a run: opened when first used, closed by `aclose`."""
+    """A client that reaches checked addresses: opened when first used, closed by `aclose`."""
 
-    def __init__(self, private: Collection[str], *, resolve: Resolve = look_up) -> None:
+    def __init__(
+        self,
+        private: Collection[str],
+        *,
+        resolve: Resolve = look_up,
+        most_bytes: int = LARGEST_BYTES,
+    ) -> None:
         self._private = private
         self._resolve = resolve
+        self._most_bytes = most_bytes
         self._client: httpx2.AsyncClient | None = None
+
+    async def get(self, url: str, *, timeout_s: float) -> Fetched:
+        """What lies at an address that somebody else wrote. Raises: ToolError as `fetch` does."""
+        try:
+            asked = httpx2.URL(url)
+        except httpx2.InvalidURL as error:
+            raise ToolError(f"it is no web address: {error}") from error
+        return await self.fetch(Outgoing("GET", asked), timeout_s=timeout_s)
 
     async def fetch(self, request: Outgoing, *, timeout_s: float) -> Fetched:
         """The answer, redirects followed.
@@ -74,7 +90,7 @@ class Web:
                 response = await self._open(request, timeout_s)
                 try:
                     if not response.has_redirect_location:
-                        return await _answer(response)
+                        return await _answer(response, self._most_bytes)
                     request = _redirected(request, response)
                 finally:
                     await response.aclose()
@@ -183,7 +199,7 @@ def _redirected(request: Outgoing, response: httpx2.Response) -> Outgoing:
     return replace(request, url=url)
 
 
-async def _answer(response: httpx2.Response) -> Fetched:
+async def _answer(response: httpx2.Response, most_bytes: int) -> Fetched:
     status = response.status_code
     if status >= 400:
         body = await _body(response, _LARGEST_PROBLEM_BYTES, is_cut=True)
@@ -191,7 +207,7 @@ async def _answer(response: httpx2.Response) -> Fetched:
         raise ToolError(f"{response.url.host} answered {status}{f': {text}' if text else ''}")
     if status >= 300:
         raise ToolError(f"{response.url.host} answered {status}, which is no result")
-    body = await _body(response, LARGEST_BYTES)
+    body = await _body(response, most_bytes)
     content_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     return Fetched(content_type, response.charset_encoding or "utf-8", body)
 
