@@ -33,12 +33,12 @@ clean:
 # The stamps are newer than pyproject.toml while what it asks for is installed.
 $(VENV)/installed: pyproject.toml | $(BIN)/python
 	@echo "installing into $(VENV), once"
-	@$(BIN)/python -m pip install --quiet --editable '.[local]'
+	@$(BIN)/python -m pip install --quiet --editable '.[local,serve]'
 	@touch $@
 
 $(VENV)/installed-dev: pyproject.toml | $(BIN)/python
 	@echo "installing into $(VENV), once, with what the tests need"
-	@$(BIN)/python -m pip install --quiet --editable '.[local,dev]'
+	@$(BIN)/python -m pip install --quiet --editable '.[local,serve,postgres,dev]'
 	@touch $(VENV)/installed $@
 
 $(BIN)/python:

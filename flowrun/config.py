@@ -3,7 +3,7 @@
     [models]                       # presets and names of your own
     recommended = "openrouter/vendor/model"
     [endpoints.mine]               # a further provider, or changes to a known one
-    dialect = "openai"             # what it speaks: "openai" (chat completions) or "anthropic"
+    dialect = "openai"             # what it speaks: "openai" (completions), "anthropic", "gemini"
     base_url = "https://llm.example.org/v1"
     key_env = "MINE_API_KEY"       # keys stand in the environment only, never here
     [prices."mine/model"]          # US dollars for a million tokens
@@ -22,6 +22,7 @@
     [[fake.clerk.rules]]
     after = "search"               # right after that tool's result
     reply = "Within thirty days."
+    [serve]                        # and [credits], [auto]: see serving.py
 
 The file is the one in the pipeline's folder or in the nearest folder above it.
 """
@@ -30,14 +31,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from decimal import Decimal
 from pathlib import Path
-from typing import Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 from flowrun import scripted
+from flowrun.dataclass import dataclass
 from flowrun.errors import UsageError
 from flowrun.settings import Table
+
+if TYPE_CHECKING:
+    from flowrun.serving import Serving
 
 NAME = "flowrun.toml"
 CONCURRENCY = 16
@@ -53,9 +58,10 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HOST = re.compile(r"(?:[^\s/?#@:\[\]]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 _TIMEOUTS = ("connect", "idle", "total")
 _CAPABILITIES = ("images_in", "images_out", "text_out", "json_schema", "json_object", "tools")
-Dialect: TypeAlias = Literal["openai", "anthropic"]
+Dialect: TypeAlias = Literal["openai", "anthropic", "gemini"]
 """What an endpoint over HTTP may speak."""
-_BUCKETS = ("input", "output", "cache_read", "cache_write")
+_SERVING = ("serve", "credits", "auto")
+_BUCKETS = ("input", "output", "cache_read", "cache_write", "cache_write_1h")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +101,8 @@ class Config:
     """Everything that is configured; `path` is the file, None if there is none.
 
     `out` is where outputs are written, `state` where answers and records are kept. `prices`
-    holds US dollars for a million tokens of each bucket. `variables` are the names of the
+    holds US dollars for a million tokens of each bucket. `serving` is None where the file says
+    nothing of it. `variables` are the names of the
     environment variables that are set, never their values.
     """
 
@@ -105,6 +112,7 @@ class Config:
     prices: Mapping[str, Mapping[str, Decimal]] = field(default_factory=dict)
     fakes: Mapping[str, scripted.FakeSettings] = field(default_factory=dict)
     tools: ToolSettings = field(default_factory=ToolSettings)
+    serving: Serving | None = None
     concurrency: int = CONCURRENCY
     out: Path = Path("out")
     state: Path = Path(".flowrun")
@@ -140,7 +148,7 @@ def read(text: str, path: Path) -> Config:
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise UsageError(f"{path}: {error or 'is nested too deeply'}") from error
     faults: list[str] = []
-    known = ("models", "endpoints", "prices", "run", "tools", "fake")
+    known = ("models", "endpoints", "prices", "run", "tools", "fake", *_SERVING)
     root = Table(data, "", faults, known=known)
     run = root.table("run", known=("concurrency", "out", "store"))
     config = Config(
@@ -152,6 +160,7 @@ def read(text: str, path: Path) -> Config:
             name: scripted.read_fake(each) for name, each in root.tables("fake", scripted.KNOWN)
         },
         tools=_tools(root.table("tools", known=("env", "private"))),
+        serving=_serving(root),
         concurrency=run.whole("concurrency", 1, _MOST_IN_FLIGHT) or CONCURRENCY,
         out=path.parent / (_inner(run, "out") or "out"),
         state=path.parent / (_inner(run, "store") or ".flowrun"),
@@ -159,6 +168,15 @@ def read(text: str, path: Path) -> Config:
     if faults:
         raise UsageError("\n".join(f"{path}: {each}" for each in faults))
     return config
+
+
+def _serving(root: Table) -> Serving | None:
+    if not any(root.value(name) is not None for name in _SERVING):
+        return None
+    # Imported here, for only `flowrun serve` has a use for it.
+    from flowrun.serving import read_serving
+
+    return read_serving(root)
 
 
 def _inner(run: Table, name: str) -> str | None:

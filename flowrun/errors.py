@@ -4,6 +4,7 @@ FlowrunError                      exit 1
 ├── PipelineError                 exit 2   the file is wrong: carries every Diagnostic of it
 ├── UsageError                    exit 2   flags, inputs or configuration are wrong
 ├── StoreError                    exit 1   answers cannot be kept or read
+├── LedgerError                   exit 1   accounts cannot be kept or read
 ├── StepError                     exit 1   a step could not be done, for a reason of its own
 │   ├── ToolError                          a tool gave no result; a model may be told why
 │   └── UnknownOutcome                     a tool may have been called: no model is told
@@ -127,6 +128,10 @@ class UsageError(FlowrunError):
 
 class StoreError(FlowrunError):
     """Answers cannot be kept or read; the message names the path and the cause."""
+
+
+class LedgerError(FlowrunError):
+    """Accounts cannot be kept or read; the message names the ledger without its password."""
 
 
 class StepError(FlowrunError):

@@ -111,7 +111,11 @@ def test_an_empty_file_is_the_default_in_its_folder() -> None:
     [
         ("models = 3", "[models] must be a table"),
         ("[model]", '"model" is not known: did you mean models?'),
-        ("[zzz]", '"zzz" is not known: known are models, endpoints, prices, run, tools, fake'),
+        (
+            "[zzz]",
+            '"zzz" is not known: known are models, endpoints, prices, run, tools, fake, serve, '
+            "credits, auto",
+        ),
         ("[models]\nfast = 3", "[models] fast must be a text"),
         ('[models]\nfast = ""', "[models] fast must be a text"),
         ("[endpoints]\nmine = 1", "[endpoints.mine] must be a table"),
@@ -136,7 +140,8 @@ def test_an_empty_file_is_the_default_in_its_folder() -> None:
         ),
         (
             '[endpoints."my llm"]\ndialect = "smoke"',
-            '[endpoints."my llm"] dialect "smoke" is not known: known are openai, anthropic',
+            '[endpoints."my llm"] dialect "smoke" is not known: '
+            "known are openai, anthropic, gemini",
         ),
         (
             "[endpoints.mine]\nmax_in_flight = 0",

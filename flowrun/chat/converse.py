@@ -11,12 +11,13 @@ from collections.abc import (
     Sequence,
 )
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Generic, Protocol, TypeVar
 
 from flowrun.chat import toolcalls
 from flowrun.chat.messages import ChatReply, ChatRequest, Delta, Message, Part, Text, ToolCall, fold
 from flowrun.chat.toolcalls import Judged
+from flowrun.dataclass import dataclass
 from flowrun.digest import JsonValue
 from flowrun.errors import ReplyError
 from flowrun.masking import Masker

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from flowrun.dataclass import dataclass
 from flowrun.digest import JsonValue
 
 

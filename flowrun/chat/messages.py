@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal, TypeAlias, assert_never, get_args
 
 from flowrun.chat.images import Image
 from flowrun.chat.usage import Usage
+from flowrun.dataclass import dataclass
 from flowrun.digest import JsonValue
 from flowrun.errors import Unavailable
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from flowrun.chat.schema_work import Work
+from flowrun.dataclass import dataclass
 from flowrun.digest import JsonValue, canonical
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ _MOST_PROBLEMS = 5
 _MOST_FAULTS = 20
 _LONGEST_VALUE = 60
 _LONGEST_PROBLEM = 300
+_TEXT = '{"type":"string"}'
+_SAID_OF_TEXTS = frozenset(("type", "description", "title"))
 _VALUE = "\0"
 """Stands in the validator's messages for the value, which we show shortened."""
 
@@ -57,18 +59,33 @@ class InvalidSchema(ValueError):
         self.faults = faults
 
 
-@dataclass(frozen=True, slots=True)
-class Schema:
+class Schema(Protocol):
     """A schema ready for use."""
-
-    _validator: Validator
-    _work: Work
 
     def problems(self, value: JsonValue) -> list[str]:
         """What is wrong with `value`, each in one line for people and models; [] if it fits.
 
         `value` is plain data as `json.loads` gives it. At most five are named.
         """
+        ...
+
+
+class _Texts:
+    """`type: string`, as most inputs have it: what fits it is known without the library."""
+
+    def problems(self, value: JsonValue) -> list[str]:
+        is_plain = isinstance(value, str) and value.isascii()
+        return [] if is_plain else _compiled(_TEXT).problems(value)
+
+
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    """A schema as the library has it."""
+
+    _validator: Validator
+    _work: Work
+
+    def problems(self, value: JsonValue) -> list[str]:
         try:
             if self._validator.is_valid(value):
                 return []
@@ -115,7 +132,15 @@ def compile_schema(schema: Mapping[str, JsonValue]) -> Schema:
         raise _invalid("it is nested too deeply") from error
     if len(text) > _LARGEST:
         raise _invalid(f"it is larger than {_LARGEST:,} characters")
-    return _compiled(text)
+    return _Texts() if _is_any_text(schema) else _compiled(text)
+
+
+def _is_any_text(schema: Mapping[str, JsonValue]) -> bool:
+    return (
+        schema.get("type") == "string"
+        and schema.keys() <= _SAID_OF_TEXTS
+        and all(isinstance(each, str) for each in schema.values())
+    )
 
 
 @lru_cache(maxsize=256)
@@ -136,7 +161,7 @@ def _compiled(text: str) -> Schema:
     work = Work(schema)
     if work.spread > _WIDEST:
         raise _invalid(f"its references multiply: more than {_WIDEST:,} schemas apply to one value")
-    return Schema(validator, work)
+    return _Compiled(validator, work)
 
 
 def _faults(schema: Mapping[str, JsonValue], error: ValidationError) -> tuple[SchemaFault, ...]:

@@ -7,10 +7,11 @@ with each link, and so does the report on a value that lies deep in such alterna
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TypeAlias
 from urllib.parse import urldefrag, urljoin
 
+from flowrun.dataclass import dataclass
 from flowrun.digest import JsonValue
 
 _Label: TypeAlias = str | int | None

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from flowrun.chat import structured
 from flowrun.chat.messages import ChatReply, Message, Part, Text, ToolCall, ToolDefinition
 from flowrun.chat.schema import compile_schema
+from flowrun.dataclass import dataclass
 from flowrun.digest import JsonValue
 from flowrun.errors import did_you_mean
 

@@ -18,7 +18,8 @@ from flowrun.cli.streams import columns, put
 from flowrun.config import Config
 from flowrun.errors import ExitCode, FlowrunError
 from flowrun.providers.base import Endpoint
-from flowrun.providers.router import Providers, missing_key
+from flowrun.providers.router import Providers
+from flowrun.providers.stacks import missing_key
 from flowrun.providers.weights import SMOLLM2, find, models_folder
 from flowrun.reports.tables import table
 

@@ -199,7 +199,7 @@ def _fetch_weights(pipeline: Pipeline, options: Options) -> None:
     """Sees to the embedded model, before a run whose view would be in the way of its bar."""
     plan = pipeline.plan.select(options.select) if options.select else pipeline.plan
     router = Router(pipeline.config)
-    ensure_weights(map(router.resolve, constant_models(plan, options.models)))
+    ensure_weights(router.candidates(constant_models(plan, options.models)))
 
 
 async def _run(

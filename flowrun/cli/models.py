@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,22 +17,27 @@ from flowrun.config import Config
 from flowrun.errors import UsageError, did_you_mean
 from flowrun.providers.base import Endpoint
 from flowrun.providers.catalog import PRESETS, models_of
-from flowrun.providers.router import Providers, missing_key
+from flowrun.providers.listing import keep, kept
+from flowrun.providers.router import Providers, Router
+from flowrun.providers.stacks import missing_key
 from flowrun.reports.tables import table
 from flowrun.reports.text import one_line
+from flowrun.store.folder import prepare
 
 
 @click.command()
 @click.argument("endpoint", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def models(endpoint: str | None, as_json: bool) -> None:
+@click.option("--offline", is_flag=True, help="Show the list that was kept, and ask nobody.")
+def models(endpoint: str | None, as_json: bool, offline: bool) -> None:
     """List presets, endpoints and their models.
 
-    With the name of an ENDPOINT its own list of models is asked for, over the network.
+    With the name of an ENDPOINT its own list of models is asked for, over the network, and kept.
     """
     config = configuration.load(Path(), os.environ)
     if endpoint is not None:
-        names = asyncio.run(_listed(config, endpoint))
+        known = _find(config, endpoint)
+        names = _kept(config, known) if offline else asyncio.run(_asked(config, known))
         if not names:
             say(f"{endpoint} lists no models")
         put(json.dumps(names, indent=2) + "\n" if as_json else "".join(map(_line, names)))
@@ -55,10 +61,18 @@ async def _presets(config: Config) -> dict[str, str]:
         found: dict[str, str] = {}
         for name in dict.fromkeys([*PRESETS, *config.models]):
             try:
-                found[name] = providers.resolve(name).label
+                found[name] = _meaning(providers.router, name)
             except UsageError as error:
                 found[name] = f"cannot be used: {error}"
         return found
+
+
+def _meaning(router: Router, name: str) -> str:
+    """The model behind a name; for `auto` those between which its rule chooses."""
+    found = router.resolve(name)
+    if not found.is_auto:
+        return found.label
+    return "by rule: " + ", ".join(each.label for each in router.candidates([name]))
 
 
 def _endpoints(config: Config) -> dict[str, dict[str, str]]:
@@ -79,14 +93,48 @@ def key_state(endpoint: Endpoint, environ: Mapping[str, str]) -> str:
     return f"{endpoint.key_env}: not set"
 
 
-async def _listed(config: Config, name: str) -> list[str]:
+def _find(config: Config, name: str) -> Endpoint:
+    endpoints = Router(config).endpoints
+    if name not in endpoints:
+        mend = did_you_mean(name, endpoints) or f"endpoints: {', '.join(endpoints)}"
+        raise UsageError(f'no endpoint is called "{name}"; {mend}')
+    return endpoints[name]
+
+
+def _kept(config: Config, endpoint: Endpoint) -> list[str]:
+    """The list as it was kept; its age is told on stderr."""
+    known = models_of(endpoint, config)
+    if known is not None:
+        return list(known)
+    found = kept(config.state, endpoint.name)
+    if found is None:
+        raise UsageError(
+            f"no list of {endpoint.name} is kept: flowrun models {endpoint.name} asks for one"
+        )
+    say(f"as {endpoint.name} told {ago(time.time() - found.fetched_at)} ago")
+    return sorted(found.models)
+
+
+async def _asked(config: Config, endpoint: Endpoint) -> list[str]:
+    known = models_of(endpoint, config)
+    if known is not None:
+        return list(known)
     async with Providers(config, in_flight=1) as providers:
-        endpoint = providers.router.endpoints.get(name)
-        if endpoint is None:
-            known = list(providers.router.endpoints)
-            mend = did_you_mean(name, known) or f"endpoints: {', '.join(known)}"
-            raise UsageError(f'no endpoint is called "{name}"; {mend}')
-        known_models = models_of(endpoint, config)
-        if known_models is not None:
-            return list(known_models)
-        return sorted(str(row["id"]) for row in await providers.models(endpoint))
+        rows = await providers.models(endpoint)
+    try:
+        prepare(config.state)
+        keep(config.state, endpoint.name, rows, now=time.time())
+    except (OSError, UsageError) as error:
+        say(f"warning: the list cannot be kept: {error}")
+    return sorted(str(row["id"]) for row in rows)
+
+
+_UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60))
+
+
+def ago(seconds: float) -> str:
+    """A time for people, in its largest whole unit."""
+    for unit, size in _UNITS:
+        if (count := int(seconds // size)) >= 1:
+            return f"{count} {unit}{'' if count == 1 else 's'}"
+    return "less than a minute"

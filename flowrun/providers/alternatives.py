@@ -7,10 +7,10 @@ place. A schema that contains itself is written out a few times and then allows 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import product
 from typing import TypeAlias
 
+from flowrun.dataclass import dataclass
 from flowrun.digest import JsonValue
 
 Schema: TypeAlias = Mapping[str, JsonValue]

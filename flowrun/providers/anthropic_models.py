@@ -6,8 +6,9 @@ Source: platform.claude.com/docs, Models overview, Effort, Thinking, and the mig
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+from flowrun.dataclass import dataclass
 
 Sampling: TypeAlias = Literal["none", "one", "any"]
 Thinking: TypeAlias = Literal["budget", "adaptive", "always", "unknown"]

@@ -27,14 +27,17 @@ class UsageSoFar:
         """The usage; None where nothing was said."""
         if not self._told:
             return None
+        by_age = self._told.get("cache_creation")
+        ages = by_age if isinstance(by_age, Mapping) else {}
+        hour = count_of(ages.get("ephemeral_1h_input_tokens")) or 0
         written = count_of(self._told.get("cache_creation_input_tokens"))
         if written is None:
-            by_age = self._told.get("cache_creation")
-            ages = by_age.values() if isinstance(by_age, Mapping) else ()
-            written = sum(count_of(each) or 0 for each in ages)
+            written = sum(count_of(each) or 0 for each in ages.values())
+        hour = min(hour, written)
         return Usage(
             count_of(self._told.get("input_tokens")) or 0,
             count_of(self._told.get("cache_read_input_tokens")) or 0,
-            written,
+            written - hour,
             count_of(self._told.get("output_tokens")) or 0,
+            cache_write_1h_tokens=hour,
         )

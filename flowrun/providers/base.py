@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal, Protocol
 
 from flowrun.chat.capabilities import Capabilities
 from flowrun.chat.messages import ChatReply, ChatRequest, Delta
+from flowrun.dataclass import dataclass
 from flowrun.digest import JsonValue
 from flowrun.errors import ProviderError
 
@@ -33,6 +34,28 @@ class Provider(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Quirks:
+    """How one speaker of OpenAI's completions differs from the plain protocol.
+
+    `options` are all that it takes, None where nobody knows them; `renamed` are those that it has
+    under another name. `modalities` tells how it is asked for a picture: "asked" passes on what
+    was asked for; "given" names all that the model gives, which for those whose name fits a
+    pattern of `image_only` is the picture alone; "none" is a speaker that makes none.
+    `has_provider` says whether a request may choose who serves it, `has_stream_options` whether
+    a stream is asked for its usage. `reasoning_by` is the mark of the blocks that its
+    `reasoning_details` are kept as, empty where they are not kept.
+    """
+
+    options: frozenset[str] | None = None
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    modalities: Literal["asked", "given", "none"] = "asked"
+    image_only: tuple[str, ...] = ()
+    has_provider: bool = True
+    has_stream_options: bool = True
+    reasoning_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Endpoint:
     """A row of the catalog: where a provider is and how it is spoken to.
 
@@ -41,11 +64,12 @@ class Endpoint:
     `models_url` is whole. `key_env` names the
     environment variable of the key, None where no key is sent. `header_env` names, for each
     further header, the variable that it is taken from, and is left out where that is not set.
-    `max_in_flight` is None where the run's own limit is all there is.
+    `max_in_flight` is None where the run's own limit is all there is. `quirks` are read by the
+    dialect `openai` alone.
     """
 
     name: str
-    dialect: Literal["openai", "anthropic", "local", "fake"]
+    dialect: Literal["openai", "openai-images", "anthropic", "gemini", "local", "fake"]
     base_url: str = ""
     models_url: str | None = None
     key_env: str | None = None
@@ -56,6 +80,7 @@ class Endpoint:
     connect_timeout_s: float = 10.0
     idle_timeout_s: float = 120.0
     total_timeout_s: float = 600.0
+    quirks: Quirks = field(default_factory=Quirks)
 
     @property
     def is_remote(self) -> bool:

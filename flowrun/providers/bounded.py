@@ -9,9 +9,9 @@ grammar does not know are left out: a reply is still to be validated against the
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
 
+from flowrun.dataclass import dataclass
 from flowrun.digest import JsonValue
 from flowrun.providers.alternatives import Alternatives, Plain, Schema, as_list, as_schema
 

@@ -14,10 +14,41 @@ from flowrun.chat.capabilities import Capabilities
 from flowrun.chat.usage import Price
 from flowrun.config import Config, EndpointSettings
 from flowrun.errors import UsageError
-from flowrun.providers.base import Endpoint
+from flowrun.providers.base import Endpoint, Quirks
 
 LOCAL_TEXT_MODEL = "smollm2-135m-instruct"
 LOCAL_IMAGE_MODEL = "placeholder"
+
+_COMPLETION_OPTIONS = frozenset(
+    {"max_completion_tokens", "max_tokens", "temperature", "top_p", "n", "stop", "seed"}
+    | {"frequency_penalty", "presence_penalty", "logit_bias", "logprobs", "top_logprobs"}
+    | {"user", "metadata", "service_tier"}
+)
+"""What OpenAI and those who follow it take."""
+
+_OPENAI = Quirks(
+    options=_COMPLETION_OPTIONS
+    | {"reasoning_effort", "verbosity", "store", "safety_identifier", "prediction", "moderation"}
+    | {"prompt_cache_key", "prompt_cache_options", "prompt_cache_retention", "web_search_options"},
+    renamed={"max_tokens": "max_completion_tokens"},
+    modalities="none",
+    has_provider=False,
+)
+_GUMLOOP = Quirks(
+    options=_COMPLETION_OPTIONS
+    | {"models", "plugins", "reasoning", "cache_control", "session_id", "trace", "debug"},
+    renamed={"max_tokens": "max_completion_tokens"},
+    has_stream_options=False,
+    reasoning_by="gumloop",
+)
+_OPENROUTER = Quirks(
+    modalities="given",
+    image_only=(
+        *("black-forest-labs/*", "bytedance-seed/seedream*", "recraft/*", "sourceful/riverflow*"),
+        *("ideogram/*", "openai/gpt-image*", "x-ai/grok-imagine-image*"),
+    ),
+    reasoning_by="openrouter",
+)
 
 ENDPOINTS: Mapping[str, Endpoint] = {
     each.name: each
@@ -29,18 +60,21 @@ ENDPOINTS: Mapping[str, Endpoint] = {
             models_url="https://api.gumloop.com/api/v1/models",
             key_env="GUMLOOP_API_KEY",
             header_env={"x-auth-key": "GUMLOOP_USER_ID"},
+            quirks=_GUMLOOP,
         ),
         Endpoint(
             name="openai",
             dialect="openai",
             base_url="https://api.openai.com/v1",
             key_env="OPENAI_API_KEY",
+            quirks=_OPENAI,
         ),
         Endpoint(
             name="openrouter",
             dialect="openai",
             base_url="https://openrouter.ai/api/v1",
             key_env="OPENROUTER_API_KEY",
+            quirks=_OPENROUTER,
         ),
         Endpoint(
             name="anthropic",
@@ -56,13 +90,28 @@ ENDPOINTS: Mapping[str, Endpoint] = {
                 tools=True,
             ),
         ),
+        Endpoint(
+            name="gemini",
+            dialect="gemini",
+            base_url="https://generativelanguage.googleapis.com/v1beta",
+            key_env="GEMINI_API_KEY",
+            capabilities=Capabilities(
+                images_in=True,
+                images_out=False,
+                text_out=True,
+                json_schema=True,
+                json_object=True,
+                tools=True,
+            ),
+        ),
         Endpoint(name="local", dialect="local"),
         Endpoint(name="fake", dialect="fake"),
     )
 }
 """The endpoints that need no configuration but a key."""
 
-TEXT_PRESETS = ("recommended", "smartest", "fastest", "auto")
+AUTO = "auto"
+TEXT_PRESETS = ("recommended", "smartest", "fastest", AUTO)
 IMAGE_PRESET = "image"
 PRESETS: Mapping[str, str] = {
     **dict.fromkeys(TEXT_PRESETS, f"local/{LOCAL_TEXT_MODEL}"),
@@ -142,12 +191,25 @@ def models_of(endpoint: Endpoint, config: Config) -> Mapping[str, Capabilities] 
     return known
 
 
+def is_configured(endpoint: Endpoint, config: Config) -> bool:
+    """Whether an endpoint over HTTP has the key that it needs."""
+    if not endpoint.is_remote:
+        return False
+    return endpoint.key_env is None or endpoint.key_env in config.variables
+
+
 def price_of(label: str, endpoint: Endpoint, config: Config) -> Price | None:
-    """What a model costs, if anybody has said; what runs in this process costs nothing."""
+    """What a model costs by the project's word; what runs in this process costs nothing."""
     said = config.prices.get(label)
     if said is None:
         return None if endpoint.is_remote else FREE
-    return Price(said["input"], said["output"], said.get("cache_read"), said.get("cache_write"))
+    return Price(
+        said["input"],
+        said["output"],
+        said.get("cache_read"),
+        said.get("cache_write"),
+        said.get("cache_write_1h"),
+    )
 
 
 def _merged(name: str, settings: EndpointSettings, config: Config) -> Endpoint:

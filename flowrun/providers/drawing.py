@@ -11,7 +11,6 @@ import math
 import textwrap
 import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from random import Random
 from typing import TypeAlias
 
@@ -19,6 +18,7 @@ import PIL.Image
 from PIL import ImageDraw, ImageFilter, ImageFont, PngImagePlugin
 
 from flowrun.chat.images import Image
+from flowrun.dataclass import dataclass
 from flowrun.providers.palette import Colour, Palette, brightness, chosen, mixed, rgb
 
 NOTICE = "PLACEHOLDER - no image model was used"

@@ -16,7 +16,7 @@ import json
 import struct
 import zlib
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import takewhile
 from typing import TypeAlias
 
@@ -31,6 +31,7 @@ from flowrun.chat.messages import (
     unfold,
 )
 from flowrun.chat.usage import Usage
+from flowrun.dataclass import dataclass
 from flowrun.digest import JsonValue, canonical
 from flowrun.errors import ProviderError, Unsupported
 from flowrun.providers.instance import instance

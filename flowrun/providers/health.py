@@ -14,8 +14,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
+from flowrun.dataclass import dataclass
 from flowrun.errors import Unavailable
 from flowrun.providers.wording import seconds
 

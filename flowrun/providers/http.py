@@ -13,9 +13,10 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
 from contextlib import aclosing, suppress
 from dataclasses import replace
+from functools import partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TypeAlias
 
@@ -27,12 +28,15 @@ from flowrun.errors import ProviderError, Unavailable
 from flowrun.masking import Masker
 from flowrun.providers.base import Dialect, Endpoint, StreamDecoder, Wire
 from flowrun.providers.sse import EventParser
+from flowrun.providers.ways import KnowsWays, Response, Way
 from flowrun.providers.wording import brief, seconds
 
 Client: TypeAlias = httpx2.AsyncClient
+Asking: TypeAlias = Callable[[], Awaitable[Response]]
 LARGEST_REPLY_BYTES = 48 * 2**20
 _LARGEST_ERROR_BYTES = 64 * 2**10
 _WIDEST_OWN_POOL = 16
+_LARGEST_SHORT_BYTES = 2**16  # what a socket takes at once
 _KEEPALIVE_S = 4.0  # below the 5 s after which uvicorn and Node drop an idle connection
 _DRAIN_S = 0.1
 
@@ -88,6 +92,8 @@ class HttpProvider:
         self._named = _Hearing(self._of_dialect)
         self._translated = _Hearing(self._of_transport)
         self._urls: dict[str, httpx2.URL] = {}
+        self._knows_ways = client if isinstance(client, KnowsWays) else None
+        self._ways: dict[tuple[object, ...], Way | None] = {}
         self._timeouts = {
             "connect": endpoint.connect_timeout_s,
             "read": endpoint.idle_timeout_s,
@@ -99,7 +105,7 @@ class HttpProvider:
         """The whole reply."""
         with self._named:
             wire = self._dialect.encode(request, stream=False)
-        body, content_type = await self._fetch(self._request(wire))
+        body, content_type = await self._fetch(self._asking(wire))
         with self._named:
             reply = self._dialect.decode(body, content_type=content_type)
         return reply if reply.model else replace(reply, model=request.model)
@@ -109,7 +115,7 @@ class HttpProvider:
         with self._named:
             wire = self._dialect.encode(request, stream=True)
         deadline = _loop_time() + self._endpoint.total_timeout_s
-        response = await self._open(self._request(wire), deadline)
+        response = await self._open(self._asking(wire), deadline)
         try:
             async with aclosing(self._deltas(response, deadline)) as deltas:
                 has_model = False
@@ -123,17 +129,29 @@ class HttpProvider:
         """The models that the endpoint lists; each row has at least `id`."""
         wire = self._dialect.listing()
         url = self._endpoint.models_url or f"{self._endpoint.base_url.rstrip('/')}{wire.path}"
-        body, _ = await self._fetch(self._built(wire.method, url, wire.body, wire.headers))
+        request = self._built(wire.method, url, wire.body, wire.headers)
+        body, _ = await self._fetch(partial(self._client.send, request, stream=True))
         with self._named:
             return self._dialect.models(body)
 
     async def aclose(self) -> None:
         """Nothing is held open here."""
 
-    def _request(self, wire: Wire) -> httpx2.Request:
+    def _asking(self, wire: Wire) -> Asking:
+        """What asks for the response to a request."""
         url = f"{self._endpoint.base_url.rstrip('/')}{wire.path}"
         headers = {"content-type": "application/json", **wire.headers}
-        return self._built(wire.method, url, wire.body, headers)
+        body = wire.body
+        if self._knows_ways is not None and body and len(body) <= _LARGEST_SHORT_BYTES:
+            kind = (wire.method, url, *headers.items())
+            if kind not in self._ways:
+                with self._translated:
+                    self._ways[kind] = self._knows_ways.way(
+                        wire.method, url, {**headers, **self._headers}, self._timeouts
+                    )
+            if (way := self._ways[kind]) is not None:
+                return partial(way.ask, body)
+        return partial(self._client.send, self._built(wire.method, url, body, headers), stream=True)
 
     def _built(
         self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]
@@ -151,29 +169,35 @@ class HttpProvider:
                 extensions={"timeout": self._timeouts},
             )
 
-    async def _fetch(self, request: httpx2.Request) -> tuple[bytes, str]:
+    async def _fetch(self, asking: Asking) -> tuple[bytes, str]:
         """A whole body and its content type; errors are raised."""
         deadline = _loop_time() + self._endpoint.total_timeout_s
-        response = await self._open(request, deadline)
+        response: Response | None = None
         try:
-            body = await self._body(response, deadline)
+            with self._translated:
+                async with asyncio.timeout_at(deadline):
+                    response = await asking()
+                    if _is_good(response):
+                        body = await self._whole(response)
+                        return body, response.headers.get("content-type", "")
+            raise await self._refusal(response, deadline)
         finally:
-            await response.aclose()
-        return body, response.headers.get("content-type", "")
+            if response is not None:
+                await response.aclose()
 
-    async def _open(self, request: httpx2.Request, deadline: float) -> httpx2.Response:
+    async def _open(self, asking: Asking, deadline: float) -> Response:
         """A response whose body is still to be read, and whose status is a good one."""
         with self._translated:
             async with asyncio.timeout_at(deadline):
-                response = await self._client.send(request, stream=True)
-        if 200 <= response.status_code < 300:
+                response = await asking()
+        if _is_good(response):
             return response
         try:
             raise await self._refusal(response, deadline)
         finally:
             await response.aclose()
 
-    async def _refusal(self, response: httpx2.Response, deadline: float) -> ProviderError:
+    async def _refusal(self, response: Response, deadline: float) -> ProviderError:
         status = response.status_code
         if status < 400:
             said = f"redirects to {self._origin(response)}: redirects are not followed"
@@ -186,24 +210,27 @@ class HttpProvider:
         return self._with_name(error)
 
     async def _body(
-        self, response: httpx2.Response, deadline: float, *, cut_at: int | None = None
+        self, response: Response, deadline: float, *, cut_at: int | None = None
     ) -> bytes:
+        """The body within its time."""
+        with self._translated:
+            async with asyncio.timeout_at(deadline):
+                return await self._whole(response, cut_at=cut_at)
+
+    async def _whole(self, response: Response, *, cut_at: int | None = None) -> bytes:
         """The body, decompressed; above the cap an error, or cut where a cut is asked for."""
         self._refuse_large(_announced(response))
         parts, size = [], 0
-        with self._translated:
-            async with asyncio.timeout_at(deadline), aclosing(response.aiter_bytes()) as chunks:
-                async for chunk in chunks:
-                    parts.append(chunk)
-                    size += len(chunk)
-                    if cut_at is not None and size >= cut_at:
-                        break
-                    self._refuse_large(size)
+        async with aclosing(response.aiter_bytes()) as chunks:
+            async for chunk in chunks:
+                parts.append(chunk)
+                size += len(chunk)
+                if cut_at is not None and size >= cut_at:
+                    break
+                self._refuse_large(size)
         return b"".join(parts)[:cut_at]
 
-    async def _chunks(
-        self, response: httpx2.Response, deadline: float
-    ) -> AsyncGenerator[bytes, None]:
+    async def _chunks(self, response: Response, deadline: float) -> AsyncGenerator[bytes, None]:
         """The body as it comes in, within its time and its size."""
         self._refuse_large(_announced(response))
         size = 0
@@ -219,9 +246,7 @@ class HttpProvider:
                 self._refuse_large(size)
                 yield chunk
 
-    async def _deltas(
-        self, response: httpx2.Response, deadline: float
-    ) -> AsyncGenerator[Delta, None]:
+    async def _deltas(self, response: Response, deadline: float) -> AsyncGenerator[Delta, None]:
         content_type = response.headers.get("content-type", "")
         if "event-stream" not in content_type:
             body = await self._body(response, deadline)
@@ -285,7 +310,7 @@ class HttpProvider:
             case _:
                 return f"broke the connection: {self._words(error)}"
 
-    def _origin(self, response: httpx2.Response) -> str:
+    def _origin(self, response: Response) -> str:
         """Where a redirect leads; masked before it is read, for a host is told in lower case."""
         try:
             url = httpx2.URL(self._masker.mask(response.headers.get("location", "")))
@@ -327,7 +352,11 @@ def _loop_time() -> float:
     return asyncio.get_running_loop().time()
 
 
-def _announced(response: httpx2.Response) -> int:
+def _is_good(response: Response) -> bool:
+    return 200 <= response.status_code < 300
+
+
+def _announced(response: Response) -> int:
     """The length that the response says that it has; 0 where it does not."""
     length = response.headers.get("content-length", "")
     return int(length) if length.isascii() and length.isdigit() else 0

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from flowrun.chat.messages import ChatRequest, Text
+from flowrun.dataclass import dataclass
 from flowrun.digest import JsonValue
 from flowrun.errors import Unsupported
 from flowrun.providers.bounded import bounded, longest

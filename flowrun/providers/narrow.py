@@ -8,9 +8,9 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import httpcore2
 import httpx2
@@ -30,6 +30,53 @@ class NarrowClient(httpx2.AsyncClient):
 
     def _init_proxy_transport(self, *args: Any, **settings: Any) -> httpx2.AsyncBaseTransport:
         return _on_asyncio(super()._init_proxy_transport(*args, **settings))
+
+    def way(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        timeouts: Mapping[str, float | None],
+    ) -> Way | None:
+        """The way past the client's own layers: no cookies, redirects or hooks are looked at.
+
+        None where the address holds a password, of which they make a header.
+        Raises: httpx2.InvalidURL.
+        """
+        address = httpx2.URL(url)
+        if address.userinfo:
+            return None
+        transport = self._transport_for_url(address)
+        return Way(transport, method, address, httpx2.Headers(headers), timeouts)
+
+
+class Way:
+    """An address with all that is the same in each request to it."""
+
+    def __init__(
+        self,
+        transport: httpx2.AsyncBaseTransport,
+        method: str,
+        url: httpx2.URL,
+        headers: httpx2.Headers,
+        timeouts: Mapping[str, float | None],
+    ) -> None:
+        self._transport = transport
+        self._method = method
+        self._url = url
+        self._headers = headers
+        self._extensions = {"timeout": timeouts}
+
+    async def ask(self, body: bytes) -> httpx2.Response:
+        """A response whose body is still to be read."""
+        request = httpx2.Request(
+            self._method,
+            self._url,
+            headers=self._headers,
+            content=body,
+            extensions=self._extensions,
+        )
+        return await self._transport.handle_async_request(request)
 
 
 def _on_asyncio(transport: httpx2.AsyncBaseTransport) -> httpx2.AsyncBaseTransport:
@@ -144,8 +191,7 @@ class Connection(asyncio.Protocol, httpcore2.AsyncNetworkStream):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The transport is there."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's has the methods alone
 
     def data_received(self, data: bytes) -> None:
         """Keeps what came in; what is more has to wait."""

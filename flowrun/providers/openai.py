@@ -15,28 +15,27 @@ from collections.abc import Callable, Mapping
 
 from flowrun.chat.messages import ChatReply, ChatRequest, fold
 from flowrun.digest import JsonValue
-from flowrun.errors import ProviderError, Unavailable, Unsupported
-from flowrun.providers.base import Wire
+from flowrun.errors import ProviderError, Unavailable
+from flowrun.providers.base import Quirks, Wire
 from flowrun.providers.openai_chunks import ChunkDecoder, items_of, parsed, refuse_crowd, text_of
 from flowrun.providers.openai_errors import error_of_response
 from flowrun.providers.openai_messages import wire_messages
+from flowrun.providers.openai_quirks import wire_options, wire_routing
 from flowrun.providers.sse import EventParser
 from flowrun.providers.wording import brief_body
 
-_OURS = frozenset(
-    {"model", "messages", "stream", "stream_options", "response_format", "modalities"}
-    | {"image_config", "provider", "tools", "tool_choice", "parallel_tool_calls"}
-)
+_PLAIN = Quirks()
 
 
 class OpenAIDialect:
-    """Requests and replies of `/chat/completions`.
+    """Requests and replies of `/chat/completions`, as the speaker with those `quirks` has them.
 
     `mask` takes secrets out of what an error tells of a reply, before that is cut.
     """
 
-    def __init__(self, mask: Callable[[str], str] = str) -> None:
+    def __init__(self, mask: Callable[[str], str] = str, quirks: Quirks = _PLAIN) -> None:
         self._mask = mask
+        self._quirks = quirks
 
     def key_headers(self, key: str) -> Mapping[str, str]:
         """The header that carries the key."""
@@ -48,25 +47,22 @@ class OpenAIDialect:
 
     def encode(self, request: ChatRequest, *, stream: bool) -> Wire:
         """The request as its body. Raises: Unsupported for an option that is not one."""
-        _refuse_options(request.options)
+        quirks = self._quirks
         body: dict[str, JsonValue] = {
             "model": request.model,
-            "messages": wire_messages(request.messages),
-            **request.options,
+            "messages": wire_messages(request.messages, quirks.reasoning_by),
+            **wire_options(request.options, quirks),
         }
         if request.response_format.kind != "text":
             body["response_format"] = request.response_format.as_json()
-        if request.wants_image:
-            body["modalities"] = list(request.modalities)
-        if request.image_config:
-            body["image_config"] = request.image_config
-        if request.provider:
-            body["provider"] = request.provider
+        if request.wants_image or request.image_config or request.provider:
+            body |= wire_routing(request, quirks)
         if request.tools:
             body |= _tools(request)
         if stream:
             body["stream"] = True
-            body["stream_options"] = {"include_usage": True}
+            if quirks.has_stream_options:
+                body["stream_options"] = {"include_usage": True}
         text = json.dumps(body, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
         return Wire("POST", "/chat/completions", text.encode("utf-8", "replace"))
 
@@ -94,7 +90,7 @@ class OpenAIDialect:
 
     def decoder(self) -> ChunkDecoder:
         """A reader for one stream."""
-        return ChunkDecoder(self._mask)
+        return ChunkDecoder(self._mask, self._quirks.reasoning_by)
 
     def error(
         self, status: int, headers: Mapping[str, str], body: bytes, *, now: float
@@ -117,14 +113,6 @@ class OpenAIDialect:
         if not isinstance(rows, list):
             raise Unavailable(f"gave no list of models: {brief_body(body, mask=self._mask)}")
         return [row for row in rows if isinstance(row, dict) and isinstance(row.get("id"), str)]
-
-
-def _refuse_options(options: Mapping[str, JsonValue]) -> None:
-    ours = sorted(_OURS & options.keys())
-    if ours:
-        raise Unsupported(f'cannot take "{ours[0]}" as an option', param=ours[0])
-    if options.get("n", 1) != 1:
-        raise Unsupported('cannot take "n": one request has one answer', param="n")
 
 
 def _tools(request: ChatRequest) -> dict[str, JsonValue]:

@@ -13,6 +13,7 @@ from flowrun.chat.messages import Delta, FinishReason
 from flowrun.digest import MOST_VALUES, is_crowded
 from flowrun.errors import ProviderError, Unavailable
 from flowrun.providers.openai_errors import error_of_body
+from flowrun.providers.openai_reasoning import ReasoningDetails
 from flowrun.providers.openai_tools import CallPieces, without_halves
 from flowrun.providers.openai_usage import usage_of
 from flowrun.providers.wording import brief
@@ -39,15 +40,19 @@ _FINISH: Mapping[str, FinishReason] = {
 
 
 class ChunkDecoder:
-    """Reads the chunks of one reply, whole replies among them; `mask` as in OpenAIDialect."""
+    """Reads the chunks of one reply, whole replies among them; `mask` as in OpenAIDialect.
 
-    def __init__(self, mask: Callable[[str], str] = str) -> None:
+    `reasoning_by` is the mark of the blocks that `reasoning_details` become, if it has one.
+    """
+
+    def __init__(self, mask: Callable[[str], str] = str, reasoning_by: str = "") -> None:
         self._mask = mask
         self.closed = False
         self.has_choice = False
         self._reason: FinishReason | None = None
         self._calls = CallPieces()
         self._half = ""
+        self._details = ReasoningDetails(reasoning_by) if reasoning_by else None
 
     @property
     def complete(self) -> bool:
@@ -72,11 +77,12 @@ class ChunkDecoder:
         """What is left at the end: calls of tools. Raises: Unavailable if the stream was cut."""
         if self._reason is None and not (self.closed and self.has_choice):
             raise Unavailable("cut the stream before the reply was complete")
-        if self._reason is not None and not self._calls:
+        blocks = self._details.blocks() if self._details else ()
+        if self._reason is not None and not self._calls and not blocks:
             return []
         reason = self._end(self._reason or "stop")
-        text = without_halves(self._half)
-        return [Delta(text=text, finish_reason=reason, tool_calls=self._calls.whole())]
+        text, calls = without_halves(self._half), self._calls.whole()
+        return [Delta(text=text, finish_reason=reason, tool_calls=calls, blocks=blocks)]
 
     def read(self, chunk: Mapping[str, object], *, is_whole: bool) -> list[Delta]:
         """What one object says; a whole reply ends even where it does not say why."""
@@ -97,6 +103,8 @@ class ChunkDecoder:
         message = said if isinstance(said, Mapping) else {}
         content = _content(message.get("content"))
         self._calls.feed(message, is_whole=is_whole)
+        if self._details is not None and "reasoning_details" in message:
+            self._details.feed(message["reasoning_details"], is_whole=is_whole)
         finish = text_of(choice.get("finish_reason")) or ("stop" if is_whole else "")
         reason = self._end(finish) if finish else None
         return Delta(

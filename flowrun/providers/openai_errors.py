@@ -61,6 +61,8 @@ _STATUS_OF_WORD: Mapping[str, int] = {
     "invalid_request": 400,
     "content_filter": 400,
     "content_policy_violation": 400,
+    "moderation_blocked": 400,
+    "image_generation_user_error": 400,
 }
 
 

@@ -13,11 +13,12 @@ from typing import assert_never
 from flowrun.chat.images import Image
 from flowrun.chat.messages import ImageUrl, Message, Part, Text, ToolCall
 from flowrun.digest import JsonValue
+from flowrun.providers.openai_reasoning import details_of
 from flowrun.providers.openai_tools import is_object
 
 
-def wire_messages(messages: Iterable[Message]) -> list[JsonValue]:
-    """The messages of a request, in order."""
+def wire_messages(messages: Iterable[Message], reasoning_by: str = "") -> list[JsonValue]:
+    """The messages of a request, in order; with the reasoning that has that mark, if any."""
     found: list[JsonValue] = []
     shown: list[JsonValue] = []
     for each in messages:
@@ -27,7 +28,10 @@ def wire_messages(messages: Iterable[Message]) -> list[JsonValue]:
         if shown:
             found.append({"role": "user", "content": shown})
             shown = []
-        found.append(_calling(each) if each.tool_calls else _plain(each))
+        turn = _calling(each) if each.tool_calls else _plain(each)
+        if reasoning_by and (details := details_of(each, reasoning_by)):
+            turn["reasoning_details"] = details
+        found.append(turn)
     if shown:
         found.append({"role": "user", "content": shown})
     return found

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from flowrun.chat.messages import ToolCallPiece
+from flowrun.dataclass import dataclass
 from flowrun.digest import is_crowded
 from flowrun.errors import ProviderError
 

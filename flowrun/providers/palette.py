@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import colorsys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from random import Random
 from typing import TypeAlias
+
+from flowrun.dataclass import dataclass
 
 Colour: TypeAlias = tuple[int, int, int]
 

@@ -2,57 +2,88 @@
 
     name --Router.resolve--> Resolved --Providers.provider--> Retrying(Limited(HttpProvider, ...))
 
-Resolving is pure. What costs anything to import or to open is imported and opened when the
-first request needs it, once for a run: one HTTP client, one limit for each endpoint, one
-embedded model.
+    presets and names of the project's own -> auto's rule
+    provider/model                         -> that endpoint
+    a bare slug -> [endpoints.NAME] models -> kept lists of models -> families by name
+                -> the only endpoint that is configured
+
+Resolving sends nothing, and reads nothing but lists of models that were kept.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import field, replace
+from decimal import Decimal
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, assert_never
+from typing import TYPE_CHECKING, Self, TypeAlias
 
 from flowrun.chat.capabilities import Capabilities
-from flowrun.chat.usage import Price
+from flowrun.chat.messages import ChatReply, ChatRequest
+from flowrun.chat.usage import Price, Usage, cost
 from flowrun.config import Config
+from flowrun.dataclass import dataclass
 from flowrun.digest import JsonValue, digest
 from flowrun.errors import UsageError, did_you_mean
-from flowrun.masking import Masker
-from flowrun.providers.base import Dialect, Endpoint, Provider
+from flowrun.providers.base import Endpoint, Provider
 from flowrun.providers.catalog import (
-    LOCAL_IMAGE_MODEL,
+    AUTO,
+    IMAGE_PRESET,
     PRESETS,
     endpoints,
+    is_configured,
     models_of,
     preset,
     price_of,
 )
-from flowrun.providers.gate import Gate
-from flowrun.providers.health import Health
-from flowrun.providers.wrap import Backoff, Limited, Retrying
+from flowrun.providers.dialects import imaging
+from flowrun.providers.facts import Facts
+from flowrun.providers.families import maker
+from flowrun.providers.stacks import Stacks
+from flowrun.providers.wrap import Backoff, Retrying
 
 if TYPE_CHECKING:
-    from flowrun.providers.http import Client, HttpProvider
+    from flowrun.providers.auto import Verdicts
+    from flowrun.serving import AutoSettings
 
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """Where a name leads; `model` is the name that the endpoint itself uses."""
+    """Where a name leads; `model` is the name that the endpoint itself uses.
+
+    `said_price` is the project's own word, `look_up` finds a public one. `auto` leads to a model
+    only together with a request: what stands here for it is the easy one.
+    """
 
     endpoint: Endpoint
     model: str
     capabilities: Capabilities
-    price: Price | None
+    said_price: Price | None = None
+    look_up: Callable[[Endpoint, str], Price | None] | None = field(
+        default=None, repr=False, compare=False
+    )
+    is_auto: bool = False
 
     @property
     def label(self) -> str:
         """The whole name, provider/model."""
-        return f"{self.endpoint.name}/{self.model}"
+        return AUTO if self.is_auto else f"{self.endpoint.name}/{self.model}"
+
+    @property
+    def price(self) -> Price | None:
+        """What the model costs, None where nobody knows; the first look-up takes a while."""
+        if self.said_price is not None or self.look_up is None:
+            return self.said_price
+        return self.look_up(self.endpoint, self.model)
+
+    def cost(self, usage: Usage) -> Decimal | None:
+        """What usage cost in US dollars, None where nobody knows; its provider may have said."""
+        return usage.cost_usd if usage.cost_usd is not None else cost(usage, self.price)
+
+
+Judge: TypeAlias = Callable[[Resolved, ChatRequest], Awaitable[ChatReply]]
+"""How the judge of `auto` is asked."""
 
 
 class Router:
@@ -64,6 +95,7 @@ class Router:
     def __init__(self, config: Config) -> None:
         self._config = config
         self._known: dict[str, Resolved] = {}
+        self._facts = Facts(config)
         self.endpoints = endpoints(config)
 
     def resolve(self, name: str) -> Resolved:
@@ -73,65 +105,143 @@ class Router:
             found = self._known[name] = self._found(name)
         return found
 
+    def route(self, name: str, request: ChatRequest) -> Resolved:
+        """Likewise; where it is `auto`, what the request decides for, else the easy one."""
+        found = self.resolve(name)
+        if not found.is_auto:
+            return found
+        from flowrun.providers.auto import choose
+
+        settings = self.auto()
+        return self.resolve(choose(request, settings) or settings.easy)
+
+    def candidates(self, names: Iterable[str]) -> list[Resolved]:
+        """All the models that the names may lead to, each once; those of `auto` among them."""
+        found: dict[str, Resolved] = {}
+        for name in names:
+            resolved = self.resolve(name)
+            chosen = self._names_of_auto().values() if resolved.is_auto else (name,)
+            found |= {each.label: each for each in map(self.resolve, chosen)}
+        return list(found.values())
+
     def capabilities(self, name: str) -> Capabilities:
         """What is known of the model of that name. Raises: UsageError if there is none."""
         return self.resolve(name).capabilities
 
+    def auto(self) -> AutoSettings:
+        """What `auto` chooses between, as configured."""
+        # Imported here, for few projects have it.
+        from flowrun.serving import AutoSettings
+
+        return AutoSettings() if self._config.serving is None else self._config.serving.auto
+
     def _found(self, name: str) -> Resolved:
         target = self._followed(name)
+        if target == AUTO:
+            return self._auto()
         provider, slash, model = target.partition("/")
         if not slash:
             provider, model = self._server_of(target).name, target
         endpoint = self.endpoints.get(provider)
         if endpoint is None:
-            mend = did_you_mean(provider, self.endpoints) or f"known are {_listed(self.endpoints)}"
+            mend = self._mend_of_provider(provider, target)
             raise UsageError(f'"{target}" names the unknown provider "{provider}": {mend}')
         if not model:
             raise UsageError(f'"{target}" names no model of {provider}')
+        endpoint = imaging(endpoint, model)
         label = f"{provider}/{model}"
         known = models_of(endpoint, self._config)
         if known is not None and model not in known:
             mend = did_you_mean(model, known) or f"it has {_listed(known)}"
             raise UsageError(f'"{label}" is not there: {mend}')
-        capabilities = endpoint.capabilities if known is None else known[model]
+        able = self._facts.capabilities(endpoint, model) if known is None else known[model]
         if (script := self._config.fakes.get(model)) and endpoint.dialect == "fake":
             # What a script says is part of what an answer is kept under.
             said = digest("script/1", script.as_json())
             endpoint = replace(endpoint, base_url=f"script:{said}")
-        return Resolved(endpoint, model, capabilities, price_of(label, endpoint, self._config))
+        price = price_of(label, endpoint, self._config)
+        return Resolved(endpoint, model, able, price, self._facts.price)
 
     def _followed(self, name: str) -> str:
-        """The name behind presets and names of the project's own."""
+        """The name behind presets and names of the project's own; `auto` where it is a rule."""
         seen = [name]
         while (target := preset(seen[-1], self._config)) is not None:
+            if seen[-1] == AUTO and AUTO not in self._config.models:
+                return AUTO
             if target in seen:
                 chain = " -> ".join([*seen, target])
                 raise UsageError(f"{self._config.path}: [models] leads nowhere: {chain}")
             seen.append(target)
         return seen[-1]
 
+    def _auto(self) -> Resolved:
+        """`auto` by its rule; the embedded model where there is nothing else to choose."""
+        names = self._names_of_auto()
+        targets = {key: self._followed(name) for key, name in names.items()}
+        for key, target in targets.items():
+            if target == AUTO:
+                where = "" if self._config.path is None else f"{self._config.path}: "
+                raise UsageError(f"{where}[auto] {key} leads back to auto")
+        if set(targets.values()) <= {PRESETS[AUTO], PRESETS[IMAGE_PRESET]}:
+            return self.resolve(PRESETS[AUTO])
+        from flowrun.providers.auto import able
+
+        known = {key: self._able(name) for key, name in names.items()}
+        known.pop("judge", None)
+        easy = self.resolve(names["easy"])
+        return Resolved(easy.endpoint, easy.model, able(**known), is_auto=True)
+
+    def _names_of_auto(self) -> dict[str, str]:
+        settings = self.auto()
+        names = {key: getattr(settings, key) for key in ("easy", "hard", "vision", "image")}
+        return names if settings.judge is None else {**names, "judge": settings.judge}
+
+    def _able(self, name: str) -> Capabilities:
+        try:
+            return self.resolve(name).capabilities
+        except UsageError:
+            return Capabilities()
+
     def _server_of(self, slug: str) -> Endpoint:
-        """The one endpoint that says it serves the slug, or that is configured at all."""
+        """The one endpoint that says it serves the slug, makes such models, or is configured."""
         settings = self._config.endpoints
+        ready = {name: each for name, each in self.endpoints.items() if self._is_ready(each)}
+        family = maker(slug)
         serving = [name for name, each in settings.items() if slug in each.models]
         if not serving:
-            serving = [name for name, each in self.endpoints.items() if self._is_configured(each)]
+            serving = [name for name in ready if slug in self._facts.listed(name)]
+            if family in ready and (not serving or family in serving):
+                serving = [family]
+        if not serving:
+            serving = list(ready)
         if len(serving) == 1:
             return self.endpoints[serving[0]]
         if serving:
             labels = _listed(f"{name}/{slug}" for name in serving)
             raise UsageError(f'"{slug}" could be served by more than one provider: write {labels}')
-        slugs = [model for each in settings.values() for model in each.models]
-        words = [*PRESETS, *self._config.models, *slugs]
-        mend = did_you_mean(slug, words) or "write provider/model, or set a provider's key"
+        mend = self._mend_of_slug(slug, family)
         raise UsageError(f'"{slug}" is no preset, and no provider is configured: {mend}')
 
-    def _is_configured(self, endpoint: Endpoint) -> bool:
-        if not endpoint.is_remote:
-            return False
-        if endpoint.key_env is None:
-            return True
-        return endpoint.key_env in self._config.variables
+    def _is_ready(self, endpoint: Endpoint) -> bool:
+        return is_configured(endpoint, self._config)
+
+    def _mend_of_slug(self, slug: str, family: str | None) -> str:
+        slugs = [model for each in self._config.endpoints.values() for model in each.models]
+        words = [*PRESETS, *self._config.models, *slugs]
+        if found := did_you_mean(slug, words):
+            return found
+        endpoint = self.endpoints.get(family or "")
+        if endpoint is not None and endpoint.key_env is not None:
+            return f"set {endpoint.key_env}, or write provider/model"
+        return "write provider/model, or set a provider's key"
+
+    def _mend_of_provider(self, provider: str, target: str) -> str:
+        if found := did_you_mean(provider, self.endpoints):
+            return found
+        router = self.endpoints["openrouter"]
+        if self._is_ready(router):
+            return f"write {router.name}/{target}"
+        return f"known are {_listed(self.endpoints)}"
 
 
 def resolve(name: str, config: Config) -> Resolved:
@@ -142,12 +252,6 @@ def resolve(name: str, config: Config) -> Resolved:
 def known_capabilities(config: Config) -> Router:
     """What is known of models by name, before anything is sent."""
     return Router(config)
-
-
-def missing_key(endpoint: Endpoint, environ: Mapping[str, str]) -> str | None:
-    """The environment variable that has to be set before the endpoint is asked."""
-    name = endpoint.key_env
-    return name if name is not None and not environ.get(name, "").strip() else None
 
 
 class Providers:
@@ -165,15 +269,17 @@ class Providers:
         environ: Mapping[str, str] | None = None,
         progress: Callable[[int, int | None], None] | None = None,
     ) -> None:
-        self._config = config
-        self._in_flight = in_flight
-        self._environ = os.environ if environ is None else environ
-        self._progress = progress
-        self._open = AsyncExitStack()
-        self._stacks: dict[str, tuple[Limited, Health]] = {}
-        self._clients: dict[bool, Client] = {}
+        environ = os.environ if environ is None else environ
         self.router = Router(config)
-        self.masker = Masker(self._secrets())
+        self._stacks = Stacks(
+            config,
+            in_flight=in_flight,
+            environ=environ,
+            secrets=_secrets(self.router.endpoints.values(), config.tools.env, environ),
+            progress=progress,
+        )
+        self._verdicts: Verdicts | None = None
+        self.masker = self._stacks.masker
 
     async def __aenter__(self) -> Self:
         return self
@@ -184,13 +290,40 @@ class Providers:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await self._open.aclose()
-        self._stacks.clear()
-        self._clients.clear()
+        await self._stacks.aclose()
 
     def resolve(self, name: str) -> Resolved:
         """What a model's name leads to. Raises: UsageError if nowhere."""
         return self.router.resolve(name)
+
+    async def route(
+        self, name: str, request: ChatRequest, *, judge: Judge | None = None
+    ) -> Resolved:
+        """The model that the name means for that request: for `auto` by its rule.
+
+        Where the rule wants a judge's word, `judge` asks for it; without one it is just asked.
+
+        Raises: UsageError for a name that leads nowhere; AccessDenied where the judge may not be
+        asked, while a request that it does not answer for is as good as a hard one.
+        """
+        if not self.router.resolve(name).is_auto:
+            return self.router.resolve(name)
+        from flowrun.providers.auto import Verdicts, choose, question
+
+        settings = self.router.auto()
+        easy, hard = self.router.resolve(settings.easy), self.router.resolve(settings.hard)
+        if settings.judge is None or choose(request, settings) is not None or easy == hard:
+            return self.router.route(name, request)
+        self._verdicts = self._verdicts or Verdicts()
+        resolved = self.router.resolve(settings.judge)
+        asked = question(request, resolved.model)
+        ask = judge or self._ask
+        said = await self._verdicts.of(resolved.label, asked, lambda: ask(resolved, asked))
+        return easy if said == "easy" else hard
+
+    def price(self, resolved: Resolved) -> Price | None:
+        """What a model costs, None where nobody knows; the first look-up takes a while."""
+        return resolved.price
 
     def require(self, names: Iterable[str]) -> None:
         """Sees that each of these models can be asked, before anything is sent.
@@ -198,11 +331,10 @@ class Providers:
         Raises: UsageError that names every environment variable that is not set.
         """
         faults = []
-        for endpoint in {
-            each.endpoint.name: each.endpoint for each in map(self.resolve, names)
-        }.values():
+        asked = {each.endpoint.name: each.endpoint for each in self.router.candidates(names)}
+        for endpoint in asked.values():
             try:
-                self._key(endpoint)
+                self._stacks.key(endpoint)
             except UsageError as error:
                 faults.append(str(error))
         if faults:
@@ -215,124 +347,47 @@ class Providers:
         retries: int = 4,
         on_retry: Callable[[str, float, int], None] = lambda *_: None,
         paying: Callable[[Provider], Provider] | None = None,
+        restarts: bool = True,
+        own_key: str | None = None,
     ) -> Provider:
         """The provider that answers for a model, for one step, with its wrappers.
 
         `on_retry` is told the reason, the delay in seconds, and the number of the next attempt.
-        `paying` is a wrapper for what every single attempt passes through.
+        `paying` is a wrapper for what every single attempt passes through. `restarts` is as in
+        Retrying. `own_key` is sent instead of the configured one.
 
-        Raises: UsageError if its key is not set.
+        Raises: UsageError if its key is not set, or none.
         """
-        limited, health = self._stack(resolved)
+        if own_key is None:
+            limited, health = self._stacks.of(resolved.endpoint, resolved.model)
+        else:
+            limited, health = self._stacks.of_own(resolved.endpoint, own_key)
         each = limited if paying is None else paying(limited)
-        return Retrying(each, Backoff(retries=retries), health=health, on_retry=on_retry)
+        backoff = Backoff(retries=retries)
+        return Retrying(each, backoff, health=health, restarts=restarts, on_retry=on_retry)
 
     async def models(self, endpoint: Endpoint) -> list[Mapping[str, JsonValue]]:
         """The models that an endpoint lists over HTTP.
 
         Raises: UsageError if its key is not set; ProviderError if it does not answer.
         """
-        return await self._http(endpoint).models()
+        return await self._stacks.http(endpoint).models()
 
-    def _stack(self, resolved: Resolved) -> tuple[Limited, Health]:
-        endpoint = resolved.endpoint
-        name = endpoint.name if endpoint.is_remote else resolved.label
-        if name not in self._stacks:
-            in_flight = min(self._in_flight, endpoint.max_in_flight or self._in_flight)
-            health = Health(in_flight=in_flight)
-            limited = Limited(self._base(resolved), Gate(in_flight), health)
-            self._open.push_async_callback(limited.aclose)
-            self._stacks[name] = (limited, health)
-        return self._stacks[name]
-
-    def _base(self, resolved: Resolved) -> Provider:
-        match resolved.endpoint.dialect:
-            case "openai" | "anthropic":
-                return self._http(resolved.endpoint)
-            case "local":
-                return self._local(resolved.model)
-            case "fake":
-                return self._fake(resolved.model)
-            case _ as never:
-                assert_never(never)
-
-    def _http(self, endpoint: Endpoint) -> HttpProvider:
-        # Imported here, for a run of the embedded model needs no HTTP client.
-        from flowrun.providers.http import HttpProvider, open_client
-
-        key = self._key(endpoint)
-        urls = (endpoint.base_url, endpoint.models_url or "")
-        tls = any(url.startswith("https:") for url in urls)
-        if tls not in self._clients:
-            client = self._clients[tls] = open_client(self._in_flight, tls=tls)
-            self._open.push_async_callback(client.aclose)
-        named = {
-            header: value
-            for header, variable in endpoint.header_env.items()
-            if (value := _header(variable, self._environ))
-        }
-        return HttpProvider(
-            replace(endpoint, headers={**endpoint.headers, **named}),
-            self._dialect(endpoint),
-            self._clients[tls],
-            key=key,
-            masker=self.masker,
-        )
-
-    def _dialect(self, endpoint: Endpoint) -> Dialect:
-        # Imported here, for few runs speak more than one.
-        if endpoint.dialect == "anthropic":
-            from flowrun.providers.anthropic import AnthropicDialect
-
-            return AnthropicDialect(self.masker.mask)
-        from flowrun.providers.openai import OpenAIDialect
-
-        return OpenAIDialect(self.masker.mask)
-
-    def _local(self, model: str) -> Provider:
-        # Imported here, for they belong to an extra and cost more than a small run takes.
-        if model == LOCAL_IMAGE_MODEL:
-            from flowrun.providers.placeholder import Placeholder
-
-            return Placeholder()
-        from flowrun.providers.local import Embedded, loader
-        from flowrun.providers.weights import models_folder
-
-        folder = models_folder(self._environ, Path.home())
-        return Embedded(loader(folder), progress=self._progress)
-
-    def _fake(self, model: str) -> Provider:
-        # Imported here, for few runs need it.
-        from flowrun.providers import fake
-
-        if model in self._config.fakes:
-            return fake.Fake(fake.scripted(self._config.fakes[model]))
-        return fake.Fake(fake.image if model == "image" else fake.echo)
-
-    def _key(self, endpoint: Endpoint) -> str | None:
-        if (variable := missing_key(endpoint, self._environ)) is not None:
-            raise UsageError(
-                f"{endpoint.name} needs a key: set the environment variable {variable}"
-            )
-        return None if endpoint.key_env is None else _header(endpoint.key_env, self._environ)
-
-    def _secrets(self) -> list[str]:
-        """What is masked: the keys of endpoints, and what tools may be given."""
-        names = {
-            name
-            for each in self.router.endpoints.values()
-            for name in (each.key_env, *each.header_env.values())
-            if name is not None
-        } | set(self._config.tools.env)
-        return [value for name in sorted(names) if (value := self._environ.get(name, "").strip())]
+    async def _ask(self, judge: Resolved, asked: ChatRequest) -> ChatReply:
+        return await self.provider(judge, retries=1).send(asked)
 
 
-def _header(variable: str, environ: Mapping[str, str]) -> str:
-    """A variable's value as it can stand in a header; it may end in a line break."""
-    value = environ.get(variable, "").strip()
-    if not (value.isascii() and value.isprintable()):
-        raise UsageError(f"{variable} holds characters that cannot be sent in a header")
-    return value
+def _secrets(
+    asked: Iterable[Endpoint], tools: Sequence[str], environ: Mapping[str, str]
+) -> list[str]:
+    """What is masked: the keys of endpoints, and what tools may be given."""
+    names = {
+        name
+        for each in asked
+        for name in (each.key_env, *each.header_env.values())
+        if name is not None
+    } | set(tools)
+    return [value for name in sorted(names) if (value := environ.get(name, "").strip())]
 
 
 def _listed(words: Iterable[str]) -> str:

@@ -18,11 +18,11 @@ import time
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import IO, TypeAlias
 
+from flowrun.dataclass import dataclass
 from flowrun.errors import Unsupported
 
 Progress: TypeAlias = Callable[[int, int | None], None]

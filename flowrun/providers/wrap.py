@@ -3,17 +3,19 @@
     Fallback( Retrying( Limited( a provider ) ), Retrying( Limited( another ) ) )
 
 Limited and what it knows of an endpoint is shared by all who ask it in a run; Retrying and
-Fallback belong to one step. A stream that breaks begins again with `Delta(restart=True)`.
+Fallback belong to one step. A stream that breaks begins again with `Delta(restart=True)`, or,
+where nobody could take back what has been passed on, not at all: see `restarts`.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from random import random
 
 from flowrun.chat.messages import ChatReply, ChatRequest, Delta
+from flowrun.dataclass import dataclass
 from flowrun.errors import ProviderError, Unavailable, Unsupported
 from flowrun.providers.base import Provider
 from flowrun.providers.gate import LONGEST_WAIT_S, Gate
@@ -92,15 +94,18 @@ class Retrying:
 
     `retry-after` is the least that is waited. A wait of more than ten minutes is not waited
     at all. The more there are who wait, the wider they spread.
+    Without `restarts` a stream that breaks after content raises its error; the pieces before any
+    content are held back until there is some, and dropped if there is none.
     `on_retry` is told the reason, the delay in seconds, and the number of the next attempt.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - two of them stand for the world, in tests
         self,
         provider: Provider,
         backoff: Backoff | None = None,
         *,
         health: Health | None = None,
+        restarts: bool = True,
         on_retry: Callable[[str, float, int], None] = lambda *_: None,
         clock: Clock | None = None,
         dice: Callable[[], float] = random,
@@ -108,6 +113,7 @@ class Retrying:
         self._provider = provider
         self._backoff = backoff or Backoff()
         self._health = health or Health()
+        self._restarts = restarts
         self._on_retry = on_retry
         self._clock = clock or Clock()
         self._dice = dice
@@ -129,12 +135,14 @@ class Retrying:
         while True:
             has_begun = False
             try:
-                async with _opened(self._provider, request) as deltas:
+                async with _opened(self._provider, request, whole=not self._restarts) as deltas:
                     async for delta in deltas:
                         has_begun = True
                         yield delta
                 return
             except Unavailable as error:
+                if has_begun and not self._restarts:
+                    raise
                 failure = error
             await self._pause(failure, attempt)
             attempt += 1
@@ -183,11 +191,12 @@ class Fallback:
     """Asks the next model when one is not available, or cannot take the request.
 
     `choices` are providers, each with the name that its endpoint uses for the model; the
-    reply's `model` tells who answered.
+    reply's `model` tells who answered. `restarts` is as in Retrying.
     """
 
-    def __init__(self, choices: Sequence[tuple[Provider, str]]) -> None:
+    def __init__(self, choices: Sequence[tuple[Provider, str]], *, restarts: bool = True) -> None:
         self._choices = tuple(choices)
+        self._restarts = restarts
 
     async def send(self, request: ChatRequest) -> ChatReply:
         """The whole reply of the first that answers."""
@@ -207,12 +216,15 @@ class Fallback:
             if has_begun:
                 yield Delta(restart=True)
             try:
-                async with _opened(provider, replace(request, model=model)) as deltas:
+                asked = replace(request, model=model)
+                async with _opened(provider, asked, whole=not self._restarts) as deltas:
                     async for delta in deltas:
                         has_begun = True
                         yield delta
                 return
             except (Unavailable, Unsupported) as error:
+                if has_begun and not self._restarts:
+                    raise
                 failures.append(error)
         raise _all_of(failures)
 
@@ -234,11 +246,39 @@ def _all_of(failures: Sequence[ProviderError]) -> ProviderError:
 
 
 @asynccontextmanager
-async def _opened(provider: Provider, request: ChatRequest) -> AsyncIterator[AsyncIterator[Delta]]:
-    """A provider's stream, closed at the end whatever happens."""
+async def _opened(
+    provider: Provider, request: ChatRequest, *, whole: bool = False
+) -> AsyncIterator[AsyncIterator[Delta]]:
+    """A provider's stream, closed at the end whatever happens.
+
+    `whole`: what comes before any content comes with it, or at the good end.
+    """
     deltas = provider.stream(request)
+    shown = _from_content(deltas) if whole else deltas
     try:
-        yield deltas
+        yield shown
     finally:
-        if isinstance(deltas, AsyncGenerator):
-            await deltas.aclose()
+        for each in (shown, deltas):
+            if isinstance(each, AsyncGenerator):
+                await each.aclose()
+
+
+async def _from_content(deltas: AsyncIterator[Delta]) -> AsyncGenerator[Delta, None]:
+    """The deltas, the first ones held back until there is content among them."""
+    held: list[Delta] | None = []
+    async for delta in deltas:
+        if held is None:
+            yield delta
+            continue
+        held.append(delta)
+        if has_content(delta):
+            for each in held:
+                yield each
+            held = None
+    for each in held or ():
+        yield each
+
+
+def has_content(delta: Delta) -> bool:
+    """Whether it brings something of the answer, and not only what the answer is called."""
+    return bool(delta.text or delta.refusal or delta.reasoning or delta.images or delta.tool_calls)

@@ -1,6 +1,7 @@
 """One answer to one request: from the store, from an equal request under way, or from a model.
 
 Asker.answer
+├── models.route             what `auto` means for the request, if a step asks it
 ├── request.build, request.key
 ├── store.get                  an answer that was paid for before
 └── _first                     one call for equal requests at one time
@@ -14,29 +15,31 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from decimal import Decimal
 from itertools import pairwise
 from typing import Protocol
 
 from flowrun.chat import structured, toolcalls
+from flowrun.chat.capabilities import lacks, refusal
 from flowrun.chat.converse import Answer, Answers, Tools, Watch, converse
 from flowrun.chat.messages import ChatReply, ChatRequest
-from flowrun.chat.usage import Usage, cost
-from flowrun.document import templates
-from flowrun.document.slots import Scope
-from flowrun.document.task import Ask, Task
-from flowrun.document.templates import TemplateError
+from flowrun.chat.usage import Usage
+from flowrun.dataclass import dataclass
+from flowrun.document.task import Ask
 from flowrun.errors import AccessDenied, FlowrunError, ReplyError, Unavailable, Unsupported
 from flowrun.masking import Masker
 from flowrun.providers.base import Provider
-from flowrun.providers.router import Resolved
+from flowrun.providers.catalog import AUTO
+from flowrun.providers.router import Judge, Resolved
 from flowrun.run import request
 from flowrun.run.answers import from_kept, to_kept
+from flowrun.run.demands import unmet
 from flowrun.run.events import Event, StepRepaired, StepRetried, StepStreamed
 from flowrun.run.job import Job
 from flowrun.run.offers import Offered
 from flowrun.run.paying import paid_from
+from flowrun.run.places import Place
 from flowrun.store.base import Policy, Store
 
 
@@ -45,6 +48,10 @@ class Models(Protocol):
 
     def resolve(self, name: str) -> Resolved:
         """What a model's name leads to. Raises: UsageError if nowhere."""
+        ...
+
+    async def route(self, name: str, request: ChatRequest, *, judge: Judge) -> Resolved:
+        """What it leads to for that request; `judge` asks for a judge's word."""
         ...
 
     def provider(
@@ -72,7 +79,7 @@ class Spent:
 
     def add(self, reply: ChatReply, resolved: Resolved) -> None:
         """Counts a reply in."""
-        paid = None if reply.usage is None else cost(reply.usage, resolved.price)
+        paid = None if reply.usage is None else resolved.cost(reply.usage)
         if reply.usage is not None:
             self.usage = reply.usage if self.usage is None else self.usage + reply.usage
         if paid is None or self.cost_usd is None:
@@ -174,8 +181,10 @@ class Asker:
         """
         offered = await self._offered(ask) if ask.tools else None
         question = _Question(job, ask, sample, spent, offered)
+        if any(each.is_auto for each in names):
+            names = await self._routed(question, names)
         candidates = [_candidate(question, resolved) for resolved in names]
-        if not self._keeps(ask):
+        if not self.keeps(ask):
             return await self._first(question, candidates)
         while (kept := self._kept(question, candidates)) is None:
             key = candidates[0].key
@@ -201,12 +210,31 @@ class Asker:
         if self._is_stopped:
             raise Stopped("the run was stopped")
 
+    def keeps(self, ask: Ask) -> bool:
+        """Whether answers to such a step are looked for, and kept."""
+        return self.policy is not Policy.OFF and ask.cache
+
+    def keep(self, key: str, reply: ChatReply) -> None:
+        """Keeps an answer under a key."""
+        answer, blobs = to_kept(reply)
+        answer["created"] = int(time.time())
+        self.store.put(key, answer, blobs)
+
     async def _offered(self, ask: Ask) -> Offered:
         assert self.calls is not None
         return await self.calls.offered(ask)
 
-    def _keeps(self, ask: Ask) -> bool:
-        return self.policy is not Policy.OFF and ask.cache
+    async def _routed(self, question: _Question, names: Sequence[Resolved]) -> list[Resolved]:
+        """The models, with what `auto` means for this request."""
+        # Imported here, for few steps leave the choice of a model to a rule.
+        from flowrun.run.judging import Judging
+
+        asked, judging = (
+            _built(question, AUTO),
+            Judging(self, question.job, question.ask, question.spent),
+        )
+        chosen = await self.models.route(AUTO, asked, judge=judging.answer)
+        return [chosen if each.is_auto else each for each in names]
 
     def _kept(self, question: _Question, candidates: Sequence[Candidate]) -> Found | None:
         """The first kept answer that still satisfies the step; others are as good as none."""
@@ -233,13 +261,11 @@ class Asker:
 
     async def _call(self, question: _Question, candidate: Candidate) -> Found:
         resolved, asked = candidate.resolved, candidate.request
-        if resolved.capabilities.images_in is False and asked.images():
-            raise Unsupported(f'"{resolved.label}" cannot take images')
-        if resolved.capabilities.tools is False and asked.tools:
-            raise Unsupported(f'"{resolved.label}" cannot call tools')
+        if (param := lacks(resolved.capabilities, asked)) is not None:
+            raise Unsupported(refusal(resolved.label, param, asked), param=param)
         answer = await self._conversation(question, candidate)
-        if self._keeps(question.ask):
-            self._keep(candidate.key, answer.reply)
+        if self.keeps(question.ask):
+            self.keep(candidate.key, answer.reply)
         return Found(answer.value, candidate, is_kept=False)
 
     async def _conversation(self, question: _Question, candidate: Candidate) -> Answer[object]:
@@ -260,7 +286,7 @@ class Asker:
             on_repair=on_repair,
             on_text=on_text if self.is_watched else None,
             masker=self.masker,
-            slot=_Slot(self, candidate.resolved.label, has_tools=bool(ask.tools)),
+            slot=Place(self, candidate.resolved.label, has_tools=bool(ask.tools)),
         )
         return await converse(
             self.models.provider(
@@ -286,16 +312,11 @@ class Asker:
             candidate.key,
             question.sample,
             question.spent,
-            keeps=self._keeps(question.ask),
+            keeps=self.keeps(question.ask),
             takes_images=candidate.resolved.capabilities.images_in is not False,
             require_going=self.require_going,
         )
         return self.calls.conversation(occasion)
-
-    def _keep(self, key: str, reply: ChatReply) -> None:
-        answer, blobs = to_kept(reply)
-        answer["created"] = int(time.time())
-        self.store.put(key, answer, blobs)
 
     async def enter(self, label: str, *, is_first: bool) -> None:
         """Takes a slot. Raises: Stopped, and AccessDenied where it was denied before."""
@@ -316,30 +337,9 @@ class Asker:
         self._slots.release()
 
 
-class _Slot:
-    """A place among the calls under way: taken for each request of one conversation.
-
-    While a tool runs none is held, for what it runs may need one.
-    """
-
-    def __init__(self, asker: Asker, label: str, *, has_tools: bool) -> None:
-        self._asker = asker
-        self._label = label
-        self._has_tools = has_tools
-        self._is_first = True
-
-    async def __aenter__(self) -> None:
-        await self._asker.enter(self._label, is_first=self._is_first or self._has_tools)
-        self._is_first = False
-
-    async def __aexit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        self._asker.leave(self._label, error)
-
-
 def _candidate(question: _Question, resolved: Resolved) -> Candidate:
     job, offered = question.job, question.offered or Offered()
-    asked = request.build(question.ask, job.scope, resolved.model, tools=offered.definitions)
-    asked = request.drawn(asked, question.sample + sum(job.rounds))
+    asked = request.drawn(_built(question, resolved.model), question.sample + sum(job.rounds))
     key = request.key(
         asked,
         endpoint=resolved.endpoint.name,
@@ -349,6 +349,11 @@ def _candidate(question: _Question, resolved: Resolved) -> Candidate:
         rounds=job.rounds,
     )
     return Candidate(resolved, asked, key)
+
+
+def _built(question: _Question, model: str) -> ChatRequest:
+    tools = () if question.offered is None else question.offered.definitions
+    return request.build(question.ask, question.job.scope, model, tools=tools)
 
 
 def _read(question: _Question, reply: ChatReply) -> object:
@@ -374,21 +379,6 @@ def _said(ask: Ask, reply: ChatReply) -> object:
     structured.judge(reply, wants_image=ask.wants_image)
     if ask.wants_image:
         # Earlier frames of a streamed picture are progress; the last one is the picture.
-        return replace(reply.images[-1], text=reply.text)
+        picture = reply.images[-1]
+        return replace(picture, text=reply.text or picture.text)
     return structured.read(reply, ask.response_format)
-
-
-def unmet(task: Task, scope: Scope, value: object) -> str:
-    """What the step's `expect` finds missing in `value`; nothing if all holds.
-
-    What cannot be evaluated does not hold: a reply may lack what the expression reads.
-    """
-    own = {**scope, task.id: value}
-    for expected in task.expects:
-        wanted = f"it must hold that {expected.template.source.strip()}"
-        try:
-            if not templates.value(expected.template, own):
-                return wanted
-        except TemplateError as error:
-            return f"{wanted}, but {error}"
-    return ""

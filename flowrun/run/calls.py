@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TypeAlias
 
 from flowrun.chat import toolcalls
 from flowrun.chat.messages import ChatReply, Part
 from flowrun.chat.schema import compile_schema
 from flowrun.chat.toolcalls import Judged
+from flowrun.dataclass import dataclass
 from flowrun.digest import JsonValue, digest
 from flowrun.document.slots import fill
 from flowrun.document.task import Ask, Call

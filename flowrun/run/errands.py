@@ -6,10 +6,11 @@ import asyncio
 import json
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from math import isinf
 from typing import Protocol
 
+from flowrun.dataclass import dataclass
 from flowrun.digest import JsonValue
 from flowrun.document.plan import Plan
 from flowrun.errors import BudgetReached, FlowrunError, StepError, ToolError, UnknownOutcome

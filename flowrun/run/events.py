@@ -11,11 +11,11 @@ items and the rounds of the steps around it, from 0.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal, TypeAlias
 
 from flowrun.chat.usage import Usage
+from flowrun.dataclass import dataclass
 from flowrun.digest import JsonValue
 
 Status: TypeAlias = Literal["done", "cached", "skipped", "failed", "ignored", "cancelled"]

@@ -5,11 +5,12 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 from typing import Literal
 
 from flowrun.chat.usage import Usage
+from flowrun.dataclass import dataclass
 from flowrun.document.plan import Plan
 from flowrun.errors import BudgetReached
 from flowrun.run.events import Event, RunFinished, RunStarted

@@ -7,12 +7,12 @@ import io
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast
 
 from flowrun.chat.images import Image
 from flowrun.chat.structured import compile_schema
+from flowrun.dataclass import dataclass
 from flowrun.digest import JsonValue
 from flowrun.document.source import load_value
 from flowrun.document.task import Input

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from decimal import Decimal
 
 from flowrun.chat.usage import Usage
+from flowrun.dataclass import dataclass
 from flowrun.document.task import Task
 from flowrun.errors import BudgetReached, FlowrunError
 from flowrun.run.budget import Budget, opened

@@ -11,9 +11,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Protocol
 
+from flowrun.dataclass import dataclass
 from flowrun.document.task import Task
 from flowrun.document.templates import SKIPPED
 from flowrun.errors import FlowrunError

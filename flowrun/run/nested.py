@@ -10,7 +10,7 @@ from flowrun.document.plan import Plan
 from flowrun.document.slots import fill
 from flowrun.document.task import Block, Task
 from flowrun.errors import FlowrunError, StepError
-from flowrun.run.ask import unmet
+from flowrun.run.demands import unmet
 from flowrun.run.inputs import ReadBytes, bind
 from flowrun.run.job import Job, Outcome, lateness
 from flowrun.run.level import Graph, Level

@@ -7,11 +7,12 @@ docs.search               a tool of an MCP server, which a model calls docs__sea
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
 from flowrun.chat.messages import ToolDefinition
 from flowrun.chat.schema import InvalidSchema, compile_schema
+from flowrun.dataclass import dataclass
 from flowrun.digest import JsonValue
 from flowrun.document.plan import Plan
 from flowrun.document.task import Ask

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from pathlib import Path, PurePosixPath
 
 from flowrun.chat.images import Image
+from flowrun.dataclass import dataclass
 from flowrun.document import templates
 from flowrun.document.plan import Plan
 from flowrun.document.slots import Scope, fill

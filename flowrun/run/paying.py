@@ -8,13 +8,13 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import assert_never
 
 from flowrun.chat.images import Image
 from flowrun.chat.messages import ChatReply, ChatRequest, Delta, ImageUrl, Message, Part, Text
-from flowrun.chat.usage import Usage, cost
+from flowrun.chat.usage import Usage
+from flowrun.dataclass import dataclass
 from flowrun.digest import JsonValue
 from flowrun.errors import AccessDenied, ProviderError, StepError, Unavailable, Unsupported
 from flowrun.providers.base import Provider
@@ -31,8 +31,6 @@ _LIMITS = ("max_completion_tokens", "max_tokens")
 _GAVE_UP = (408, 504, 524)
 """Statuses of somebody who waited in vain for a model that may have answered."""
 
-_MILLION = Decimal(1_000_000)
-
 
 def worst_case(request: ChatRequest, resolved: Resolved) -> Decimal:
     """What a request may cost at worst, in US dollars: all its input at the dearest price.
@@ -45,12 +43,10 @@ def worst_case(request: ChatRequest, resolved: Resolved) -> Decimal:
             f'nobody knows what "{resolved.label}" costs, so that no budget can hold it; write its '
             f'price into flowrun.toml: [prices."{resolved.label}"] with input and output'
         )
-    buckets = (price.input_usd, price.cache_read_usd, price.cache_write_usd)
-    dearest = max(each for each in buckets if each is not None)
-    worst = dearest * input_tokens(request) if dearest else Decimal(0)
-    if price.output_usd:
-        worst += price.output_usd * _output_tokens(request, resolved.label)
-    return worst / _MILLION
+    if not price.at_worst(1, 1):
+        return Decimal(0)
+    output = _output_tokens(request, resolved.label) if price.at_worst(0, 1) else Decimal(0)
+    return price.at_worst(input_tokens(request), output)
 
 
 def input_tokens(request: ChatRequest) -> int:
@@ -184,7 +180,7 @@ class Paying:
                 await deltas.aclose()
 
     def _book(self, attempt: _Attempt, usage: Usage | None) -> None:
-        paid_usd = None if usage is None else cost(usage, self._resolved.price)
+        paid_usd = None if usage is None else self._resolved.cost(usage)
         if paid_usd is not None:
             attempt.paid_usd = max(paid_usd, Decimal(0))
 

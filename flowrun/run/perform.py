@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeVar
 
+from flowrun.dataclass import dataclass
 from flowrun.document.slots import fill
 from flowrun.document.task import Ask
 from flowrun.errors import (
@@ -20,8 +21,9 @@ from flowrun.errors import (
 )
 from flowrun.providers.router import Resolved
 from flowrun.run import request
-from flowrun.run.ask import Asker, Found, Spent, Stopped, unmet
+from flowrun.run.ask import Asker, Found, Spent, Stopped
 from flowrun.run.calls import Caller
+from flowrun.run.demands import unmet
 from flowrun.run.events import Event, StepStarted
 from flowrun.run.inputs import ReadBytes
 from flowrun.run.job import Job, Outcome, failed, lateness

@@ -16,9 +16,9 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Protocol
 
+from flowrun.dataclass import dataclass
 from flowrun.document import templates
 from flowrun.document.plan import Plan
 from flowrun.document.task import Task
@@ -96,6 +96,8 @@ class Schedule:
         self._settled: deque[Fan | Rounds] = deque()
         self._is_settling = False
         self._is_pumping = False
+        self._is_free = False
+        self._next: _Call | None = None
         self._stopped_because = ""
         self._group: asyncio.TaskGroup | None = None
         graph, top = Graph.of(plan.tasks, plan.needs), TOP.under(plan.budget_usd, "the run")
@@ -168,6 +170,7 @@ class Schedule:
             self._start(*found)
             jobs += 1
             if jobs == _TURN_JOBS or time.perf_counter() > until:
+                self._hand_over()
                 await asyncio.sleep(0)
                 jobs, until = 0, time.perf_counter() + _TURN_S
         self._is_pumping = False
@@ -206,10 +209,32 @@ class Schedule:
         assert self._group is not None
         self._queue.take(call.job.depth)
         self._under_way.add(call)
-        call.doing = self._group.create_task(self._do(call))
+        if self._is_free and self._next is None:
+            self._next = call
+        else:
+            call.doing = self._group.create_task(self._do(call))
+
+    def _hand_over(self) -> None:
+        """Gives the call that would be done next to a task of its own."""
+        assert self._group is not None
+        self._is_free = False
+        call, self._next = self._next, None
+        if call is not None:
+            call.doing = self._group.create_task(self._do(call))
 
     async def _do(self, call: _Call) -> None:
+        """Does a call, and then the first that its end lets start: with no turn in between."""
+        following: _Call | None = call
+        while following is not None:
+            await self._done(following)
+            # What was cancelled once is not to be used again: task groups count that.
+            self._is_free = not (self._is_pumping or following.dropped_because)
+            await self._pump()
+            following, self._next, self._is_free = self._next, None, False
+
+    async def _done(self, call: _Call) -> None:
         call.has_begun = True
+        call.doing = asyncio.current_task()
         try:
             if call.dropped_because:
                 outcome = Outcome("cancelled", reason=call.dropped_because)
@@ -222,7 +247,6 @@ class Schedule:
         self._under_way.discard(call)
         self._queue.give(call.job.depth)
         self._job_done(call.source, call.job, outcome)
-        await self._pump()
 
     def _open(self, source: Fan | Rounds, job: Job) -> None:
         """Lets the steps inside a job wait for their turns."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 
 from flowrun.chat.usage import Usage
+from flowrun.dataclass import dataclass
 from flowrun.run.job import Outcome
 
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from flowrun.chat.messages import ChatReply
+from flowrun.dataclass import dataclass
 from flowrun.digest import JsonValue, digest
 from flowrun.run import answers, values
 from flowrun.store.base import Store

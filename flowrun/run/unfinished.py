@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import cast
 
+from flowrun.dataclass import dataclass
 from flowrun.digest import JsonValue, digest
 from flowrun.document.plan import Plan
 from flowrun.run.outputs import plain

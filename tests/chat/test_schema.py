@@ -274,3 +274,19 @@ def test_references_that_multiply_are_refused(word: str) -> None:
     )
     [problem] = compile_schema(chained(word, 14)).problems("x")
     assert problem == '"x" does not fit, and is nested too deeply to say where'
+
+
+@pytest.mark.parametrize("more", [{}, {"description": "What it is."}, {"title": "A name"}])
+def test_any_text_fits_where_a_text_is_asked_for(more: dict[str, JsonValue]) -> None:
+    schema = compile_schema({"type": "string", **more})
+    assert [schema.problems(each) for each in ("", "plain", "Über 𝄞")] == [[], [], []]
+
+
+def test_what_is_no_text_is_told_where_a_text_is_asked_for() -> None:
+    schema = compile_schema({"type": "string"})
+    assert schema.problems(3) == ['3 is not of type "string"']
+    assert "not plain JSON" in schema.problems("\ud800")[0]
+
+
+def test_a_wrong_word_beside_the_type_of_a_text_is_a_fault() -> None:
+    assert "description" in faults_of({"type": "string", "description": 3})

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -77,3 +78,49 @@ def test_the_providers_own_figure_wins() -> None:
 
 def test_without_a_price_nobody_knows() -> None:
     assert cost(Usage(1), None) is None
+
+
+def test_pitfall_32_an_hour_of_cache_has_its_own_price() -> None:
+    price = Price(Decimal(1), Decimal(5), Decimal("0.1"), Decimal("1.25"), Decimal(2))
+    usage = Usage(cache_write_tokens=100, cache_write_1h_tokens=100)
+    assert cost(usage, price) == Decimal(325) / 1_000_000
+    assert cost(usage, replace(price, cache_write_1h_usd=None)) == Decimal(250) / 1_000_000
+
+
+PICTURES = Price(Decimal(5), Decimal(10), image_input_usd=Decimal(10), image_output_usd=Decimal(40))
+
+
+@pytest.mark.parametrize(
+    ("usage", "dollars"),
+    [
+        (Usage(input_tokens=100, image_input_tokens=40), 60 * 5 + 40 * 10),
+        (Usage(output_tokens=100, image_output_tokens=90), 10 * 10 + 90 * 40),
+        # Those of the cache cost what others of it do.
+        (Usage(10, cache_read_tokens=90, image_input_tokens=40), 10 * 10 + 90 * 5),
+    ],
+)
+def test_tokens_of_pictures_have_a_price_of_their_own(usage: Usage, dollars: int) -> None:
+    assert cost(usage, PICTURES) == Decimal(dollars) / 1_000_000
+
+
+def test_a_long_prompt_has_the_price_of_its_tier() -> None:
+    longest = Price(Decimal(7), Decimal(8))
+    price = Price(
+        Decimal(1), Decimal(2), above=(100, Price(Decimal(3), Decimal(4), above=(200, longest)))
+    )
+    for tokens, each in ((100, 1), (101, 3), (200, 3), (201, 7)):
+        assert cost(Usage(tokens), price) == Decimal(tokens * each) / 1_000_000
+        assert price.for_prompt(tokens).input_usd == each
+    assert cost(Usage(50, cache_read_tokens=51), price) == Decimal(303) / 1_000_000
+
+
+def test_the_worst_case_takes_the_dearest_of_all_kinds_and_tiers() -> None:
+    m = 1_000_000
+    assert Price(Decimal(2), Decimal(3)).at_worst(m, m) == 5
+    assert Price(Decimal(2), Decimal(3), cache_write_1h_usd=Decimal(4)).at_worst(m, m) == 7
+    assert PICTURES.at_worst(m, m) == 50
+    tiered = Price(Decimal(2), Decimal(3), above=(1000, Price(Decimal(4), Decimal(6))))
+    assert tiered.at_worst(1000, 0) == Decimal("0.002")
+    assert tiered.at_worst(1001, 0) == Decimal("0.004004")
+    falling = Price(Decimal(4), Decimal(3), above=(1000, Price(Decimal(1), Decimal(1))))
+    assert falling.at_worst(1001, 0) == Decimal("0.004004")

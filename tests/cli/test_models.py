@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from flowrun.cli.models import key_state
+from flowrun.cli.models import ago, key_state
 from flowrun.providers.base import Endpoint
 from tests.cli.command import flowrun, write
 from tests.support.endpoint import Server, endpoint
@@ -88,6 +88,49 @@ def test_an_endpoint_is_asked_for_its_list(body: dict[str, object], names: list[
     assert [each.replace("\x1b[31m", "") for each in json.loads(listed.out)] == names
 
 
+def test_a_list_is_kept_and_shown_offline() -> None:
+    with endpoint(lambda _: [unary({"object": "list", "data": ROWS})]) as server:
+        configure(server)
+        flowrun("models", "mine")
+    shown = flowrun("models", "mine", "--offline")
+    assert (shown.code, shown.out.splitlines()) == (0, ["alpha", "zeta"])
+    assert shown.err == "as mine told less than a minute ago\n"
+    listed = flowrun("models", "mine", "--offline", "--json")
+    assert json.loads(listed.out) == ["alpha", "zeta"]
+
+
+def test_a_list_that_was_never_kept_is_no_empty_one() -> None:
+    done = flowrun("models", "openai", "--offline")
+    said = "no list of openai is kept: flowrun models openai asks for one"
+    assert (done.code, done.out, done.err) == (2, "", f"flowrun: {said}\n")
+    assert flowrun("models", "local", "--offline").out.splitlines()[1:] == ["placeholder"]
+
+
+def test_a_list_that_cannot_be_kept_is_shown_all_the_same() -> None:
+    write(".flowrun", "a file")
+    with endpoint() as server:
+        configure(server)
+        done = flowrun("models", "mine")
+    assert (done.code, done.out.splitlines()) == (0, ["echo", "word"])
+    assert done.err.startswith("warning: the list cannot be kept: ")
+
+
+@pytest.mark.parametrize(
+    ("age_s", "said"),
+    [(59.0, "less than a minute"), (60.0, "1 minute"), (7300.0, "2 hours"), (2e5, "2 days")],
+)
+def test_an_age_is_told_in_its_largest_unit(age_s: float, said: str) -> None:
+    assert ago(age_s) == said
+
+
+def test_what_auto_chooses_between_is_shown() -> None:
+    write("flowrun.toml", '[models]\nsmartest = "fake/echo"')
+    line = next(each for each in flowrun("models").out.splitlines() if each.startswith("auto"))
+    assert line.partition(" ")[2].strip() == (
+        "by rule: local/smollm2-135m-instruct, fake/echo, local/placeholder"
+    )
+
+
 def test_an_empty_list_is_said() -> None:
     with endpoint(lambda _: [unary({"data": []})]) as server:
         configure(server)
@@ -108,7 +151,7 @@ def test_models_of_this_process_are_known(name: str, models: list[str]) -> None:
     ("name", "message"),
     [("opnai", 'no endpoint is called "opnai"; did you mean openai?'),
      ("xyz", 'no endpoint is called "xyz"; endpoints: gumloop, openai, openrouter, '
-     'anthropic, local, fake'),
+     'anthropic, gemini, local, fake'),
      ("openai", "openai needs a key: set the environment variable OPENAI_API_KEY")],
 )  # fmt: skip
 def test_an_endpoint_that_cannot_be_asked_is_2(name: str, message: str) -> None:

@@ -48,14 +48,16 @@ def answered(step: str, settings: str = "", tools: str = "") -> object:
 
 
 @says(
-    "§7", "provider/model (openai/…, anthropic/…, openrouter/vendor/model, gumloop/…, local/…, any"
+    "§7",
+    "provider/model (openai/…, anthropic/…, gemini/…, openrouter/vendor/model, gumloop/…, local/…,",
 )
-@says("§7", "endpoint of flowrun.toml),")
+@says("§7", "any endpoint of flowrun.toml),")
 @pytest.mark.parametrize(
     "name",
     [
         "openai/gpt-x",
         "anthropic/claude-x",
+        "gemini/gemini-x",
         "openrouter/vendor/model",
         "gumloop/gpt-x",
         "local/smollm2-135m-instruct",
@@ -109,7 +111,7 @@ def test_models_are_configured_in_one_file(monkeypatch: pytest.MonkeyPatch) -> N
     "§7",
     "An endpoint speaks OpenAI's chat completions or, with dialect = \"anthropic\", Anthropic's",
 )
-@says("§7", "messages.")
+@says("§7", "messages, or,")
 @says(
     "§7",
     "What Anthropic's models cannot take, such as seed, is refused by its name, never left out;",
@@ -124,6 +126,14 @@ def test_an_endpoint_may_speak_anthropics_messages() -> None:
     hello = (Message("user", (Text("hello"),)),)
     wire = AnthropicDialect().encode(ChatRequest("claude-x", hello), stream=False)
     assert json.loads(wire.body or b"")["max_tokens"] == 128_000
+
+
+@says("§7", 'with dialect = "gemini", Google\'s generateContent.')
+def test_an_endpoint_may_speak_geminis_generate_content() -> None:
+    settings = MINE + 'dialect = "gemini"\n'
+    assert resolve("mine/x", read(settings, Path("flowrun.toml"))).endpoint.dialect == "gemini"
+    step = ran("model: mine/gemini-x, verbosity: low, prompt: hello", settings).steps["a"]
+    assert (step.status, step.reason) == ("failed", 'mine cannot take "verbosity"')
 
 
 @says("§7", "keys only in the environment.")

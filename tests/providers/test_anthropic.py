@@ -188,9 +188,22 @@ def test_30_usage_comes_in_disjoint_buckets() -> None:
 def test_usage_that_is_told_by_age_alone_is_added_up() -> None:
     by_age = {"ephemeral_5m_input_tokens": 3, "ephemeral_1h_input_tokens": 4, "x": None}
     told = {"input_tokens": 1, "cache_creation": by_age, "output_tokens": 2}
-    assert decode(reply(usage=told)).usage == Usage(1, 0, 7, 2)
+    assert decode(reply(usage=told)).usage == Usage(1, 0, 3, 2, cache_write_1h_tokens=4)
     assert decode(reply(usage={"input_tokens": 1, "cache_creation": 7})).usage == Usage(1)
     assert decode(reply()).usage is None
+
+
+@pytest.mark.parametrize(
+    ("hour", "usage"),
+    [
+        (100, Usage(10, 0, 20, 2, cache_write_1h_tokens=100)),
+        (500, Usage(10, output_tokens=2, cache_write_1h_tokens=120)),
+    ],
+)
+def test_pitfall_32_what_is_kept_for_an_hour_is_counted_apart(hour: int, usage: Usage) -> None:
+    by_age = {"ephemeral_5m_input_tokens": 20, "ephemeral_1h_input_tokens": hour}
+    counts = {"input_tokens": 10, "cache_creation_input_tokens": 120, "output_tokens": 2}
+    assert decode(reply(usage={**counts, "cache_creation": by_age})).usage == usage
 
 
 def test_a_reply_of_parts_that_are_none_is_read_as_far_as_it_goes() -> None:
@@ -326,7 +339,7 @@ def test_the_catalog_knows_it_and_a_configuration_may_say_that_an_endpoint_speak
     known = Router(Config(variables=frozenset({"ANTHROPIC_API_KEY"}))).resolve("claude-opus-5-5")
     assert known.label == "anthropic/claude-opus-5-5"
     assert known.endpoint.base_url == "https://api.anthropic.com/v1"
-    assert (known.capabilities.images_out, known.price) == (False, None)
+    assert known.capabilities.images_out is False
 
 
 def test_a_configured_endpoint_is_asked_in_its_dialect(tmp_path: Path) -> None:

@@ -19,7 +19,9 @@ def configured(text: str) -> Config:
 
 def test_known_endpoints_need_no_configuration() -> None:
     assert endpoints(Config()) == ENDPOINTS
-    assert sorted(ENDPOINTS) == ["anthropic", "fake", "gumloop", "local", "openai", "openrouter"]
+    assert sorted(ENDPOINTS) == [
+        *("anthropic", "fake", "gemini", "gumloop", "local", "openai", "openrouter")
+    ]
 
 
 def test_gumloop_has_one_host_for_chat_and_one_for_models() -> None:

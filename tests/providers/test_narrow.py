@@ -10,6 +10,7 @@ from pathlib import Path
 import httpcore2
 import httpx2
 import pytest
+import uvloop
 
 from flowrun.providers.narrow import NarrowClient, Network
 from flowrun.providers.wide import WideClient
@@ -17,6 +18,9 @@ from flowrun.providers.wide import WideClient
 CERTIFICATE = Path(__file__).parent.parent / "support" / "localhost.pem"
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 clients = pytest.mark.parametrize("kind", [NarrowClient, WideClient])
+loops = pytest.mark.parametrize(
+    "loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"]
+)
 
 
 async def ask(
@@ -69,15 +73,19 @@ async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
 
 
 @clients
+@loops
 @pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])
-def test_what_is_large_goes_and_comes_whole(kind: type[httpx2.AsyncClient], tls: bool) -> None:
+def test_what_is_large_goes_and_comes_whole(
+    kind: type[httpx2.AsyncClient], tls: bool, loop: Callable[[], asyncio.AbstractEventLoop]
+) -> None:
     body = bytes(range(256)) * 3_500
 
     async def use(client: httpx2.AsyncClient, url: str) -> None:
         for _ in range(2):
             assert (await client.post(url, content=body)).content == body
 
-    asyncio.run(ask(echo, use, kind=kind, tls=tls))
+    with asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(ask(echo, use, kind=kind, tls=tls))
 
 
 @clients

@@ -135,6 +135,18 @@ def test_calls_in_other_forms(message: object) -> None:
     assert stream(chunk(message), chunk({}, "stop")).tool_calls == wanted
 
 
+def test_pitfall_13_two_entries_of_one_index_are_one_call() -> None:
+    """The first chunk brings the name and the arguments apart; later ones repeat the name."""
+    first = [piece("f", "", index=0, id="x", type="function"), piece(arguments='{"a"', index=0)]
+    reply = stream(
+        chunk({"tool_calls": first}),
+        chunk({"tool_calls": [piece("f", ":", index=0, id="x")]}),
+        chunk({"tool_calls": [piece("f", "1}", index=0)]}, "tool_calls"),
+        "[DONE]",
+    )
+    assert reply.tool_calls == (ToolCall("x", "f", '{"a":1}'),)
+
+
 def test_a_legacy_call_comes_in_pieces() -> None:
     reply = stream(
         chunk({"function_call": {"name": "f", "arguments": ""}}),

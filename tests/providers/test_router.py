@@ -13,7 +13,8 @@ from flowrun.config import Config, load, read
 from flowrun.errors import Unavailable, UsageError
 from flowrun.providers.catalog import ENDPOINTS
 from flowrun.providers.fake import Fake
-from flowrun.providers.router import Providers, known_capabilities, missing_key, resolve
+from flowrun.providers.router import Providers, known_capabilities, resolve
+from flowrun.providers.stacks import missing_key
 from tests.support.endpoint import endpoint
 
 MINE = '[endpoints.mine]\nbase_url = "http://127.0.0.1:1/v1"\nmodels = ["vendor-large"]\n'
@@ -76,7 +77,7 @@ def test_a_known_provider_with_a_key_serves_bare_slugs() -> None:
         ("opena/x", "", '"opena/x" names the unknown provider "opena": did you mean openai?'),
         ("qqq/x", "",
          '"qqq/x" names the unknown provider "qqq": '
-         "known are gumloop, openai, openrouter, anthropic, local, fake"),
+         "known are gumloop, openai, openrouter, anthropic, gemini, local, fake"),
         ("openai/", "", '"openai/" names no model of openai'),
         ("local/smollm", "",
          '"local/smollm" is not there: it has smollm2-135m-instruct, placeholder'),

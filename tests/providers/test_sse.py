@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -75,10 +76,61 @@ def test_bytes_that_are_no_utf8_are_replaced() -> None:
     assert parse(b"data: a\xffb\n\n") == ["a\ufffdb"]
 
 
-def test_an_event_of_many_megabytes_is_read_in_linear_time() -> None:
-    line = b"data: " + b"x" * 12_000_000 + b"\n\n"
-    chunks = [line[start : start + 4096] for start in range(0, len(line), 4096)]
-    assert [len(event) for event in parse(*chunks)] == [12_000_000]
+def test_pitfall_23_a_character_of_four_bytes_may_come_byte_by_byte() -> None:
+    text = "naïve 日本 😀👩‍👩‍👧 \u2028 end"
+    data = f"data: {text}\n\n".encode()
+    assert parse(*(bytes([each]) for each in data)) == [text]
+
+
+def in_line_ends(*ends: str) -> bytes:
+    """The stream with its lines ended by these in turn."""
+    lines = STREAM.split("\n")[:-1]
+    return "".join(line + ends[n % len(ends)] for n, line in enumerate(lines)).encode()
+
+
+@pytest.mark.parametrize(
+    "ends",
+    [("\n",), ("\r\n",), ("\r",), ("\n", "\r\n", "\n\n")],
+    ids=["LF", "CRLF", "CR", "mixed"],
+)
+def test_pitfall_24_line_ends_make_no_difference_wherever_it_is_split(
+    ends: tuple[str, ...],
+) -> None:
+    data = in_line_ends(*ends)
+    events = parse(data)
+    assert events == EVENTS if len(ends) == 1 else events
+    for place in range(len(data)):
+        assert parse(data[:place], data[place:]) == events
+        assert parse(data[:place], data[place : place + 1], data[place + 1 :]) == events
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"], ids=["LF", "CRLF", "CR"])
+def test_pitfall_25_comments_are_no_events(end: str) -> None:
+    comment = f": OPENROUTER PROCESSING{end}{end}".encode()
+    parser = EventParser()
+    assert parser.feed(comment * 3 + b":" + end.encode()) == []
+    sent = f'data: {{"a":1}}{end}{end}'.encode()
+    events = parser.feed(sent + comment + sent)
+    assert [*events, *parser.finish()] == ['{"a":1}'] * 2
+
+
+def test_pitfall_26_an_event_of_many_megabytes_is_read_in_linear_time() -> None:
+    """Counted: of what was kept, nothing is looked at again before the line ends."""
+    size, step = 12_000_000, 4096
+    line = b"data: " + b"x" * size + b"\n\n"
+    touched = 0
+
+    class Counted(bytes):
+        """Bytes that count how many of them are cut up."""
+
+        def split(self, *how: Any) -> list[bytes]:
+            nonlocal touched
+            touched += len(self)
+            return super().split(*how)
+
+    chunks = [Counted(line[start : start + step]) for start in range(0, len(line), step)]
+    assert [len(event) for event in parse(*chunks)] == [size]
+    assert touched == len(line)
 
 
 @pytest.mark.parametrize("data", [b"data: 123456789", b"data: 1\ndata: 2\ndata: 3\n"])

@@ -55,7 +55,8 @@ def asked(*parts: Text, **options: JsonValue) -> ChatRequest:
 
 def prices(**usd: str) -> Price:
     """US dollars for one token of each bucket."""
-    return Price(**{f"{name}_usd": D(each) * 1_000_000 for name, each in usd.items()})
+    each = {name: D(said) * 1_000_000 for name, said in usd.items()}
+    return Price(each["input"], each["output"], each.get("cache_read"), each.get("cache_write"))
 
 
 # The worst case

@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from flowrun.chat.messages import ChatReply, fold
 from flowrun.providers.anthropic import AnthropicDialect
 from flowrun.providers.base import Dialect
+from flowrun.providers.catalog import ENDPOINTS
+from flowrun.providers.gemini import GeminiDialect
 from flowrun.providers.openai import OpenAIDialect
 from flowrun.providers.sse import EventParser
+from tests.support import gemini_types
 from tests.support.anthropic_types import valid_event, valid_message, valid_request
-
-_PIECE = 3
+from tests.support.openai_speaking import (
+    data_event,
+    gumloop_events,
+    openai_events,
+    openai_unary,
+    openrouter_events,
+    openrouter_unary,
+    pieces,
+    valid_openrouter,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +34,10 @@ class Speaker:
 
     `valid` checks a request's body as the provider would. `failure` is an error's body, and what
     a stream breaks off with. `refused` are options that it cannot say, by the name of each.
-    `ending` stands in the event that ends a plain reply.
+    `ending` stands in the event that ends a plain reply. `turns` is the body's key of the
+    conversation, `picture_url` the address of a picture that it fetches itself, and `listed` a
+    list of the model `a`. `meant` is what is left of a reply where the protocol can say less, and
+    `calls_alone` that it can be told to make one call at a time.
     """
 
     name: str
@@ -36,6 +50,11 @@ class Speaker:
     refused: Mapping[str, Any]
     key_header: tuple[str, str]
     ending: bytes
+    turns: str = "messages"
+    picture_url: str = "https://example.org/x.png"
+    listed: bytes = b'{"data": [{"id": "a", "x": 1}, {"id": 7}, 3]}'
+    meant: Callable[[ChatReply], ChatReply] = lambda reply: reply
+    calls_alone: bool = True
 
     def whole(self, reply: ChatReply) -> ChatReply:
         """The reply as decoded from a whole body."""
@@ -48,83 +67,6 @@ class Speaker:
         found = [event for chunk in chunks for event in parser.feed(chunk)]
         deltas = [each for event in (*found, *parser.finish()) for each in decoder.feed(event)]
         return fold([*deltas, *decoder.finish()])
-
-
-def pieces(text: str) -> list[str]:
-    """The text cut small."""
-    return [text[start : start + _PIECE] for start in range(0, len(text), _PIECE)]
-
-
-def _data(value: object) -> bytes:
-    return b"data: " + json.dumps(value, ensure_ascii=False).encode() + b"\n\n"
-
-
-def _openai_usage(reply: ChatReply) -> dict[str, Any]:
-    if (usage := reply.usage) is None:
-        return {}
-    prompt = usage.input_tokens + usage.cache_read_tokens + usage.cache_write_tokens
-    details = {
-        "cached_tokens": usage.cache_read_tokens,
-        "cache_write_tokens": usage.cache_write_tokens,
-    }
-    return {
-        "usage": {
-            "prompt_tokens": prompt,
-            "completion_tokens": usage.output_tokens,
-            "total_tokens": prompt + usage.output_tokens,
-            "prompt_tokens_details": details,
-        }
-    }
-
-
-def _openai_unary(reply: ChatReply) -> dict[str, Any]:
-    calls = [
-        {
-            "id": call.id,
-            "type": "function",
-            "function": {"name": call.name, "arguments": call.arguments},
-        }
-        for call in reply.tool_calls
-    ]
-    message = {
-        "role": "assistant",
-        "content": reply.text or None,
-        "refusal": reply.refusal or None,
-        **({"reasoning": reply.reasoning} if reply.reasoning else {}),
-        **({"tool_calls": calls} if calls else {}),
-    }
-    choice = {"index": 0, "message": message, "finish_reason": reply.finish_reason}
-    return {
-        "id": reply.id,
-        "object": "chat.completion",
-        "created": 1,
-        "model": reply.model,
-        "choices": [choice],
-        **_openai_usage(reply),
-    }
-
-
-def _openai_events(reply: ChatReply) -> list[bytes]:
-    head = {"id": reply.id, "object": "chat.completion.chunk", "created": 1, "model": reply.model}
-
-    def chunk(delta: Mapping[str, object], finish: str | None = None) -> bytes:
-        choice = {"index": 0, "delta": delta, "finish_reason": finish}
-        return _data({**head, "choices": [choice]})
-
-    found = [b": PROCESSING\n\n", chunk({"role": "assistant", "content": ""})]
-    found += [chunk({"reasoning": each}) for each in pieces(reply.reasoning)]
-    found += [chunk({"content": each}) for each in pieces(reply.text)]
-    found += [chunk({"refusal": each}) for each in pieces(reply.refusal)]
-    for index, call in enumerate(reply.tool_calls):
-        begin = {"index": index, "id": call.id, "type": "function"}
-        named = {**begin, "function": {"name": call.name, "arguments": ""}}
-        found.append(chunk({"tool_calls": [named]}))
-        for each in pieces(call.arguments):
-            found.append(chunk({"tool_calls": [{"index": index, "function": {"arguments": each}}]}))
-    found.append(chunk({}, reply.finish_reason))
-    if reply.usage is not None:
-        found.append(_data({**head, "choices": [], **_openai_usage(reply)}))
-    return [*found, b"data: [DONE]\n\n"]
 
 
 _STOPS = {"stop": "end_turn", "tool_calls": "tool_use", "length": "max_tokens"}
@@ -179,7 +121,7 @@ def _anthropic_unary(reply: ChatReply) -> dict[str, Any]:
 def _anthropic_event(event: dict[str, Any]) -> bytes:
     if event["type"] != "ping":
         valid_event(event)
-    return f"event: {event['type']}\n".encode() + _data(event)
+    return f"event: {event['type']}\n".encode() + data_event(event)
 
 
 def _anthropic_deltas(block: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -217,17 +159,107 @@ def _anthropic_events(reply: ChatReply) -> list[bytes]:
     return [_anthropic_event(each) for each in events]
 
 
+_GEMINI_ERRORS = {
+    "overloaded_error": (503, "UNAVAILABLE"),
+    "authentication_error": (401, "UNAUTHENTICATED"),
+}
+
+
+def _gemini_failure(kind: str, said: str) -> dict[str, Any]:
+    code, status = _GEMINI_ERRORS.get(kind, (400, "INVALID_ARGUMENT"))
+    return {"error": {"code": code, "message": said, "status": status, "details": []}}
+
+
+def _gemini_meant(reply: ChatReply) -> ChatReply:
+    """It does not tell what it writes to a cache."""
+    usage = reply.usage
+    assert usage is not None, "there is always one"
+    fresh = usage.input_tokens + usage.cache_write_tokens
+    return replace(reply, usage=replace(usage, input_tokens=fresh, cache_write_tokens=0))
+
+
+def _gemini_parts(reply: ChatReply) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    if reply.reasoning:
+        found.append({"text": reply.reasoning, "thought": True})
+    if reply.text:
+        found.append({"text": reply.text})
+    for index, call in enumerate(reply.tool_calls):
+        given = json.loads(call.arguments)
+        said = {"id": call.id, "name": call.name, **({"args": given} if given else {})}
+        signed = {} if index else {"thoughtSignature": "c2lnbmVk+/8="}
+        found.append({"functionCall": said, **signed})
+    return found
+
+
+def _gemini_body(
+    reply: ChatReply, parts: Sequence[object], *, is_last: bool = True
+) -> dict[str, Any]:
+    usage = reply.usage
+    assert usage is not None, "there is always one"
+    candidate: dict[str, Any] = {"index": 0}
+    if parts:
+        candidate["content"] = {"role": "model", "parts": parts}
+    if is_last:
+        candidate["finishReason"] = _GEMINI_STOPS.get(reply.finish_reason, "STOP")
+    if is_last and reply.refusal:
+        candidate["finishMessage"] = reply.refusal
+    counts = {
+        "promptTokenCount": usage.prompt_tokens,
+        "cachedContentTokenCount": usage.cache_read_tokens,
+        "candidatesTokenCount": usage.output_tokens if is_last else 1,
+        "totalTokenCount": usage.total_tokens,
+    }
+    body = {
+        "candidates": [candidate],
+        "usageMetadata": {name: count for name, count in counts.items() if count},
+        "modelVersion": reply.model,
+        "responseId": reply.id,
+    }
+    return gemini_types.valid_reply(body)
+
+
+_GEMINI_STOPS = {"length": "MAX_TOKENS", "content_filter": "SAFETY"}
+
+
+def _gemini_events(reply: ChatReply) -> list[bytes]:
+    parts: list[dict[str, Any]] = []
+    for part in _gemini_parts(reply):
+        texts = pieces(part["text"]) if "text" in part else []
+        parts += [{**part, "text": each} for each in texts] or [part]
+    found = [_gemini_body(reply, [each], is_last=False) for each in parts]
+    return [*map(data_event, found), data_event(_gemini_body(reply, []))]
+
+
 OPENAI = Speaker(
     name="openai",
     model="gpt-5-mini",
-    dialect=OpenAIDialect(),
-    unary=_openai_unary,
-    events=_openai_events,
+    dialect=OpenAIDialect(quirks=ENDPOINTS["openai"].quirks),
+    unary=openai_unary,
+    events=openai_events,
     failure=lambda kind, said: {"error": {"message": said, "type": kind, "code": kind}},
     valid=lambda body: body,
-    refused={"n": 2, "messages": []},
+    refused={"n": 2, "messages": [], "top_k": 4, "plugins": [], "reasoning": {}},
     key_header=("authorization", "Bearer secret"),
     ending=b'"finish_reason": "stop"',
+)
+OPENROUTER = replace(
+    OPENAI,
+    name="openrouter",
+    model="anthropic/claude-opus-5.5",
+    dialect=OpenAIDialect(quirks=ENDPOINTS["openrouter"].quirks),
+    unary=openrouter_unary,
+    events=openrouter_events,
+    valid=valid_openrouter,
+    refused={"n": 2, "messages": []},
+)
+GUMLOOP = replace(
+    OPENAI,
+    name="gumloop",
+    model="gpt-5-mini",
+    dialect=OpenAIDialect(quirks=ENDPOINTS["gumloop"].quirks),
+    events=gumloop_events,
+    refused={"n": 2, "messages": [], "top_k": 4, "reasoning_effort": "low"},
 )
 ANTHROPIC = Speaker(
     name="anthropic",
@@ -241,4 +273,21 @@ ANTHROPIC = Speaker(
     key_header=("x-api-key", "secret"),
     ending=b'"end_turn"',
 )
-SPEAKERS = (OPENAI, ANTHROPIC)
+GEMINI = Speaker(
+    name="gemini",
+    model="gemini-3.1-pro-preview",
+    dialect=GeminiDialect(),
+    unary=lambda reply: _gemini_body(reply, _gemini_parts(reply)),
+    events=_gemini_events,
+    failure=_gemini_failure,
+    valid=gemini_types.valid_request,
+    refused={"n": 2, "messages": [], "user": "u", "logprobs": True, "verbosity": "low"},
+    key_header=("x-goog-api-key", "secret"),
+    ending=b'"STOP"',
+    turns="contents",
+    picture_url="https://generativelanguage.googleapis.com/v1beta/files/abc-123",
+    listed=b'{"models": [{"name": "models/a", "x": 1}, {"name": 7}, 3]}',
+    meant=_gemini_meant,
+    calls_alone=False,
+)
+SPEAKERS = (OPENAI, OPENROUTER, GUMLOOP, ANTHROPIC, GEMINI)

@@ -24,7 +24,7 @@ from flowrun.masking import Masker
 from flowrun.proofs import FullProofs
 from flowrun.providers.base import Endpoint, Provider
 from flowrun.providers.fake import Answer, Fake
-from flowrun.providers.router import Resolved
+from flowrun.providers.router import Judge, Resolved
 from flowrun.providers.wrap import Backoff, Retrying
 from flowrun.run.ask import Asker
 from flowrun.run.calls import Caller
@@ -100,6 +100,10 @@ class Models:
         endpoint = Endpoint("scripted", "fake")
         known = self._capabilities.get(name, Capabilities())
         return Resolved(endpoint, name, known, self._prices.get(name))
+
+    async def route(self, name: str, request: ChatRequest, *, judge: Judge) -> Resolved:
+        """The model of that name, whatever is asked."""
+        return self.resolve(name)
 
     def provider(
         self,
