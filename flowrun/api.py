@@ -12,13 +12,14 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import field
 from pathlib import Path
 
 from flowrun import config as configuration
 from flowrun.config import Config
+from flowrun.dataclass import dataclass
 from flowrun.document.check import Checked, check
 from flowrun.document.plan import Plan
 from flowrun.document.source import Loaded
@@ -71,9 +72,10 @@ class Options:
     in its file's stead.
     `keep_going` tries every item of a foreach although one has failed. `may_execute` lets tools
     run code on this machine. `redo` names tools that may be called again although nobody knows
-    whether an earlier call took effect. `is_watched` asks for streamed replies. `report` hears
-    the events; `on_start` is handed the execution, which can be stopped; `on_fetch`, in another
-    thread, the bytes of the embedded model done and to come.
+    whether an earlier call took effect. `is_watched` asks for streamed replies. `may_read` lets
+    inputs name files; without it they are contents. `providers` are used, and left open, instead of
+    the run's own. `report` hears the events; `on_start` is handed the execution, which can be
+    stopped; `on_fetch`, in another thread, the bytes of the embedded model done and to come.
     """
 
     concurrency: int | None = None
@@ -85,6 +87,8 @@ class Options:
     may_execute: bool = True
     redo: Sequence[str] = ()
     is_watched: bool = False
+    may_read: bool = True
+    providers: Providers | None = None
     report: Reporter | None = None
     on_start: Callable[[Execution], None] | None = None
     on_warning: Callable[[str], None] | None = None
@@ -167,14 +171,15 @@ async def execute_async(
     if options.select:
         plan = plan.select(options.select)
     _check_overrides(plan, options.models)
-    values = bind(plan.inputs, inputs or {}, read_default=_reader(pipeline.folder))
+    reading = {} if options.may_read else {"read_given": None}
+    values = bind(plan.inputs, inputs or {}, read_default=_reader(pipeline.folder), **reading)
     outlet = Outlet(_out(plan, config, options), options.report or _ignore)
     outlet.check(plan, values)
     _make_state(pipeline)
     in_flight = options.concurrency or config.concurrency
     with _store(config, options) as store:
         async with (
-            Providers(config, in_flight=in_flight, progress=options.on_fetch) as providers,
+            _providers(config, in_flight, options) as providers,
             _toolbox(pipeline, options, providers.masker) as toolbox,
         ):
             providers.require(constant_models(plan, options.models))
@@ -255,6 +260,16 @@ class _Means:
     def _masker(self) -> Masker | None:
         masker = self.providers.masker
         return masker if masker.has_secrets else None
+
+
+@asynccontextmanager
+async def _providers(config: Config, in_flight: int, options: Options) -> AsyncIterator[Providers]:
+    """The run's own providers, closed at its end, or those that it was given."""
+    if options.providers is not None:
+        yield options.providers
+        return
+    async with Providers(config, in_flight=in_flight, progress=options.on_fetch) as providers:
+        yield providers
 
 
 def _toolbox(pipeline: Pipeline, options: Options, masker: Masker) -> Toolbox:

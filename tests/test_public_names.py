@@ -42,9 +42,12 @@ COMMAND_NAMES = [
     "execute",
     "graph",
     "init",
+    "keys",
     "models",
     "run",
     "schema",
+    "serve",
+    "usage",
 ]
 
 

@@ -1,0 +1,1 @@
+"""The chat-completions endpoint: one front over every provider."""

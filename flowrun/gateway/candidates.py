@@ -1,0 +1,110 @@
+"""From a model's name to who is asked: its provider, its price, and the request as it takes it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal
+from typing import Protocol
+
+from flowrun.chat.messages import ChatRequest
+from flowrun.chat.usage import Price
+from flowrun.dataclass import dataclass
+from flowrun.gateway.fitting import fitted
+from flowrun.providers.base import Endpoint, Provider
+from flowrun.providers.router import Providers, Resolved
+from flowrun.serving import ServeSettings
+
+_MOST_PRICES = 10_000
+
+
+class Pipeline(Provider, Protocol):
+    """A pipeline as a provider, under its name `pipeline/<name>`."""
+
+    @property
+    def description(self) -> str:
+        """What the file says of itself."""
+        ...
+
+    @property
+    def worst_usd(self) -> Decimal | None:
+        """What a run costs at most in US dollars; None where nobody has said."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One who can be asked; `label` is the whole name, which the answer tells.
+
+    `endpoint` is None for a pipeline, which has `worst_usd` instead of a price. `ignored` names
+    what was said and means nothing to it.
+    """
+
+    label: str
+    provider: Provider
+    request: ChatRequest
+    price: Price | None = None
+    endpoint: Endpoint | None = None
+    has_own_key: bool = False
+    ignored: tuple[str, ...] = ()
+    worst_usd: Decimal | None = None
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether it is asked over HTTP, and is told how long its answer may be."""
+        return self.endpoint is not None and self.endpoint.is_remote
+
+
+class Candidates:
+    """Finds them under one configuration; a request is never sent here but by `auto`'s judge."""
+
+    def __init__(
+        self,
+        providers: Providers,
+        settings: ServeSettings,
+        pipelines: Mapping[str, Pipeline],
+    ) -> None:
+        self._providers = providers
+        self._settings = settings
+        self._pipelines = pipelines
+        self._prices: dict[str, Price | None] = {}
+
+    async def of(
+        self,
+        name: str,
+        request: ChatRequest,
+        own_keys: Mapping[str, str],
+        *,
+        is_paid: bool = False,
+    ) -> Candidate:
+        """Who answers to the name; the price is looked up only where it `is_paid`.
+
+        Raises: UsageError if nobody does, or has no key; Fault if it cannot take the request.
+        """
+        pipeline = self._pipelines.get(name)
+        if pipeline is not None:
+            wanted = replace(request, model=name)
+            return Candidate(name, pipeline, wanted, worst_usd=pipeline.worst_usd)
+        resolved = await self._providers.route(name, request)
+        endpoint = resolved.endpoint
+        own_key = own_keys.get(endpoint.name)
+        wanted, ignored = fitted(request, resolved, self._settings)
+        return Candidate(
+            resolved.label,
+            self._providers.provider(resolved, retries=0, restarts=False, own_key=own_key),
+            wanted,
+            await self._price(resolved) if is_paid else None,
+            endpoint,
+            has_own_key=own_key is not None,
+            ignored=ignored,
+        )
+
+    async def _price(self, resolved: Resolved) -> Price | None:
+        label = resolved.label
+        if label not in self._prices:
+            if len(self._prices) >= _MOST_PRICES:
+                self._prices.clear()
+            # The first look-up reads a large list.
+            self._prices[label] = await asyncio.to_thread(self._providers.price, resolved)
+        return self._prices[label]
