@@ -1,0 +1,1 @@
+"""The gateway beside a bare reverse proxy and beside another gateway, under the same load."""
