@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from flowrun.gateway.service import Service
 
 _BACKLOG = 2048
+_PATIENCE_S = 10.0
+"""Longer than this nobody waits for a slot at a provider: a 429 tells when to ask again."""
+
 _EXTRA = ("starlette", "uvicorn", "httptools", "prometheus_client")
 
 
@@ -87,7 +90,7 @@ def _service(config: Config, pipelines: tuple[Path, ...]) -> Service:
     settings = (config.serving or Serving()).serve
     ledger = open_ledger(os.environ.get("FLOWRUN_LEDGER"), config.state)
     keyring = Keyring(ledger, read_pepper(config.state, os.environ), now=time.monotonic)
-    providers = Providers(config, in_flight=settings.max_connections)
+    providers = Providers(config, in_flight=settings.max_connections, patience_s=_PATIENCE_S)
     served = found(pipelines, config, providers)
     return Service(config, providers, ledger=ledger, keyring=keyring, pipelines=served)
 

@@ -21,12 +21,21 @@ _SPREAD_S_FOR_EACH = 0.01
 
 
 class Gate:
-    """Slots for one endpoint; `enter` and `leave` go in pairs."""
+    """Slots for one endpoint; `enter` and `leave` go in pairs.
+
+    Nobody waits longer than `patience_s`: not in line, and not for `retry-after` to pass.
+    """
 
     def __init__(
-        self, limit: int, *, clock: Clock | None = None, dice: Callable[[], float] = random
+        self,
+        limit: int,
+        *,
+        patience_s: float = LONGEST_WAIT_S,
+        clock: Clock | None = None,
+        dice: Callable[[], float] = random,
     ) -> None:
         self.limit = limit
+        self._patience_s = patience_s
         self.in_flight = 0
         self._most = limit
         self._clock = clock or Clock()
@@ -42,12 +51,12 @@ class Gate:
     async def enter(self) -> int:
         """Waits for a slot, and until the endpoint may be asked; gives the round it is in.
 
-        Raises: Unavailable if the endpoint wants to be left alone for more than 10 minutes.
+        Raises: Unavailable if that would take longer than there is patience for.
         """
         if self.in_flight < self.limit and not self._queue:
             self.in_flight += 1
         else:
-            await self._wait_in_line()
+            await self._wait_patiently()
         if self._not_before:
             try:
                 await self._hold_back()
@@ -86,6 +95,19 @@ class Gate:
             self._growth = 1
             self._answers = self._faults = 0
 
+    async def _wait_patiently(self) -> None:
+        if self._patience_s >= LONGEST_WAIT_S:  # a run's own limit: it waits for itself
+            await self._wait_in_line()
+            return
+        try:
+            async with asyncio.timeout(self._patience_s):
+                await self._wait_in_line()
+        except TimeoutError:
+            said = f"{self.in_flight} requests are under way, as many as it may have at once"
+            raise Unavailable(
+                said, status=429, retry_after_s=self._patience_s, is_unsent=True
+            ) from None
+
     async def _wait_in_line(self) -> None:
         turn = asyncio.get_running_loop().create_future()
         self._queue.append(turn)
@@ -107,8 +129,8 @@ class Gate:
 
     async def _hold_back(self) -> None:
         while (wait_s := self._not_before - self._clock.now()) > 0:
-            if wait_s > LONGEST_WAIT_S:
-                raise Unavailable(self._said, retry_after_s=wait_s, is_unsent=True)
+            if wait_s > self._patience_s:
+                raise Unavailable(self._said, status=429, retry_after_s=wait_s, is_unsent=True)
             spread_s = min(_SPREAD_S, _SPREAD_S_FOR_EACH * self.in_flight)
             await self._clock.sleep(wait_s + spread_s * self._dice())
         self._not_before = 0.0

@@ -40,6 +40,7 @@ from flowrun.providers.catalog import (
 from flowrun.providers.dialects import imaging
 from flowrun.providers.facts import Facts
 from flowrun.providers.families import maker
+from flowrun.providers.gate import LONGEST_WAIT_S
 from flowrun.providers.stacks import Stacks
 from flowrun.providers.wrap import Backoff, Retrying
 
@@ -86,6 +87,9 @@ Judge: TypeAlias = Callable[[Resolved, ChatRequest], Awaitable[ChatReply]]
 """How the judge of `auto` is asked."""
 
 
+_MOST_KNOWN = 10_000
+
+
 class Router:
     """Resolves names under one configuration.
 
@@ -102,6 +106,8 @@ class Router:
         """What the name leads to. Raises: UsageError if nowhere."""
         found = self._known.get(name)
         if found is None:
+            if len(self._known) >= _MOST_KNOWN:  # names may be a stranger's
+                self._known.clear()
             found = self._known[name] = self._found(name)
         return found
 
@@ -258,7 +264,8 @@ class Providers:
     """The providers of one run: `async with Providers(config, in_flight=16) as providers`.
 
     `in_flight` bounds the requests under way to one endpoint. `progress` is told, in another
-    thread, the bytes done and to come while the embedded model is fetched.
+    thread, the bytes done and to come while the embedded model is fetched. `patience_s` is how long
+    a request may wait before it is sent, in line or since the endpoint wants to be left alone.
     """
 
     def __init__(
@@ -268,6 +275,7 @@ class Providers:
         in_flight: int,
         environ: Mapping[str, str] | None = None,
         progress: Callable[[int, int | None], None] | None = None,
+        patience_s: float = LONGEST_WAIT_S,
     ) -> None:
         environ = os.environ if environ is None else environ
         self.router = Router(config)
@@ -277,6 +285,7 @@ class Providers:
             environ=environ,
             secrets=_secrets(self.router.endpoints.values(), config.tools.env, environ),
             progress=progress,
+            patience_s=patience_s,
         )
         self._verdicts: Verdicts | None = None
         self.masker = self._stacks.masker

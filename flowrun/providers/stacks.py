@@ -50,7 +50,10 @@ def missing_key(endpoint: Endpoint, environ: Mapping[str, str]) -> str | None:
 
 
 class Stacks:
-    """What one run, or one server, has open; `secrets` are masked in every error."""
+    """What one run, or one server, has open; `secrets` are masked in every error.
+
+    `patience_s` is how long a request may wait until it is sent.
+    """
 
     def __init__(
         self,
@@ -60,8 +63,10 @@ class Stacks:
         environ: Mapping[str, str],
         secrets: Sequence[str],
         progress: Callable[[int, int | None], None] | None,
+        patience_s: float,
     ) -> None:
         self._config = config
+        self._patience_s = patience_s
         self._in_flight = in_flight
         self._environ = environ
         self._secrets = secrets
@@ -153,7 +158,8 @@ class Stacks:
 
     def _lane(self, endpoint: Endpoint) -> Lane:
         in_flight = min(self._in_flight, endpoint.max_in_flight or self._in_flight)
-        return Lane(Gate(in_flight), Health(in_flight=in_flight))
+        gate = Gate(in_flight, patience_s=self._patience_s)
+        return Lane(gate, Health(in_flight=in_flight))
 
     def _base(self, endpoint: Endpoint, model: str) -> Provider:
         match endpoint.dialect:

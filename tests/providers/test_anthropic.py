@@ -71,7 +71,7 @@ def test_a_plain_request() -> None:
     assert encoded(ASKED, stream=True)["stream"] is True
 
 
-def test_46_system_messages_are_hoisted_in_their_order() -> None:
+def test_pitfall_46_system_messages_are_hoisted_in_their_order() -> None:
     messages = (
         Message("system", (Text("be "), Text("brief"))),
         Message("user", (Text("a"),)),
@@ -110,7 +110,7 @@ def test_a_schema_is_enforced_beside_the_effort() -> None:
     assert "tools" not in body
 
 
-def test_21_a_forced_answer_is_text_and_no_call() -> None:
+def test_pitfall_21_a_forced_answer_is_text_and_no_call() -> None:
     body = encoded(replace(ASKED, response_format=ResponseFormat("json_object")))
     assert body["tool_choice"] == {"type": "tool", "name": "flowrun_answer"}
     call = {"type": "tool_use", "id": "t", "name": "flowrun_answer", "input": {"a": 1}}
@@ -118,7 +118,7 @@ def test_21_a_forced_answer_is_text_and_no_call() -> None:
     assert (found.text, found.finish_reason, found.tool_calls) == ('{"a":1}', "stop", ())
 
 
-def test_21_a_forced_answer_is_streamed_as_text_too() -> None:
+def test_pitfall_21_a_forced_answer_is_streamed_as_text_too() -> None:
     start = {"type": "tool_use", "id": "t", "name": "flowrun_answer", "input": {}}
     events: list[dict[str, Any]] = [
         {"type": "content_block_start", "index": 0, "content_block": start},
@@ -150,7 +150,7 @@ def test_21_a_forced_answer_is_streamed_as_text_too() -> None:
         ("refusal", "content_filter"),
     ],
 )
-def test_17_every_stop_reason_is_known(stop: str | None, finish: str) -> None:
+def test_pitfall_17_every_stop_reason_is_known(stop: str | None, finish: str) -> None:
     assert decode(reply({"type": "text", "text": "x"}, stop=stop)).finish_reason == finish
 
 
@@ -161,19 +161,19 @@ def test_17_every_stop_reason_is_known(stop: str | None, finish: str) -> None:
         ("whatever", 'ended its reply for an unknown reason: "whatever"'),
     ],
 )
-def test_17_an_end_that_no_reply_has_is_an_error(stop: str, said: str) -> None:
+def test_pitfall_17_an_end_that_no_reply_has_is_an_error(stop: str, said: str) -> None:
     with pytest.raises(ProviderError) as caught:
         decode(reply({"type": "text", "text": "x"}, stop=stop))
     assert (type(caught.value), str(caught.value)) == (ProviderError, said)
 
 
-def test_16_a_call_that_was_cut_is_not_made() -> None:
+def test_pitfall_16_a_call_that_was_cut_is_not_made() -> None:
     call = {"type": "tool_use", "id": "t", "name": "f", "input": {"a": 1}}
     assert decode(reply(call, stop="max_tokens")).finish_reason == "length"
     assert decode(reply(call, stop="end_turn")).finish_reason == "tool_calls"
 
 
-def test_30_usage_comes_in_disjoint_buckets() -> None:
+def test_pitfall_30_usage_comes_in_disjoint_buckets() -> None:
     usage = {
         "input_tokens": 10,
         "cache_creation_input_tokens": 100,
@@ -298,7 +298,7 @@ WITH_THOUGHTS = ChatReply(
 
 
 @pytest.mark.parametrize("is_streamed", [False, True])
-def test_08_thoughts_go_back_as_they_came_before_the_call(is_streamed: bool) -> None:
+def test_pitfall_08_thoughts_go_back_as_they_came_before_the_call(is_streamed: bool) -> None:
     seen: list[dict[str, Any]] = []
 
     def answer(request: httpx2.Request) -> httpx2.Response:

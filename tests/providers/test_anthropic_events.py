@@ -43,7 +43,7 @@ def calling(index: int, id: str, *fragments: object) -> list[dict[str, Any]]:
     return [begin, *(more(index, "input_json_delta", each) for each in fragments), stop(index)]
 
 
-def test_01_calls_are_counted_for_themselves_and_may_be_interleaved() -> None:
+def test_pitfall_01_calls_are_counted_for_themselves_and_may_be_interleaved() -> None:
     one, two = calling(1, "a", '{"x": ', "1}"), calling(2, "b", '{"y"', ': "é"}')
     mixed = [one[0], two[0], one[1], two[1], two[2], one[2], one[3], two[3]]
     found = read(*SAYING, *mixed, end("tool_use"), DONE)
@@ -52,12 +52,14 @@ def test_01_calls_are_counted_for_themselves_and_may_be_interleaved() -> None:
 
 
 @pytest.mark.parametrize("fragments", [(), ("",), ("", " ")])
-def test_09_a_call_without_a_fragment_has_an_empty_object(fragments: tuple[str, ...]) -> None:
+def test_pitfall_09_a_call_without_a_fragment_has_an_empty_object(
+    fragments: tuple[str, ...],
+) -> None:
     found = read(*calling(0, "a", *fragments), end("tool_use"), DONE)
     assert found.tool_calls == (ToolCall("a", "f", "{}"),)
 
 
-def test_10_no_fragment_is_lost() -> None:
+def test_pitfall_10_no_fragment_is_lost() -> None:
     found = read(*calling(0, "", "", '{"a":', "0", "}", None), end("tool_use"), DONE)
     assert found.tool_calls == (ToolCall("call_1", "f", '{"a":0}'),)
 
@@ -71,7 +73,7 @@ def test_arguments_that_are_no_json_stay_as_they_came(cut: list[str]) -> None:
     assert found.finish_reason == "length"
 
 
-def test_34_usage_is_replaced_and_not_added_up() -> None:
+def test_pitfall_34_usage_is_replaced_and_not_added_up() -> None:
     begun = {"input_tokens": 10, "cache_read_input_tokens": 5, "output_tokens": 1}
     found = read(
         {"type": "message_start", "message": {"id": "m", "model": "s", "usage": begun}},
@@ -157,7 +159,7 @@ def test_a_character_cut_into_two_pieces_is_put_together() -> None:
     assert read(SAYING[0], halves[0], stop(0), end(), DONE).text == "\ufffd"
 
 
-def test_22_a_stream_that_ends_without_a_reason_is_cut() -> None:
+def test_pitfall_22_a_stream_that_ends_without_a_reason_is_cut() -> None:
     for events in ([], SAYING, [DONE], [*SAYING[:2], DONE]):
         with pytest.raises(Unavailable, match="cut the stream before the reply was complete"):
             read(*events)
@@ -189,7 +191,7 @@ def test_an_event_that_is_no_object_is_an_error() -> None:
     [("overloaded_error", Unavailable), ("request_too_large", Unsupported),
      ("invalid_request_error", ProviderError)],
 )  # fmt: skip
-def test_28_an_error_event_is_its_error(kind: str, error: type[ProviderError]) -> None:
+def test_pitfall_28_an_error_event_is_its_error(kind: str, error: type[ProviderError]) -> None:
     with pytest.raises(ProviderError) as caught:
         read(*SAYING, {"type": "error", "error": {"type": kind, "message": "why"}})
     assert (type(caught.value), str(caught.value)) == (error, "reported an error: why")

@@ -39,11 +39,11 @@ def words(text: str) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("text", ["", " \n"])
-def test_03_a_turn_that_only_calls_has_no_empty_text(text: str) -> None:
+def test_pitfall_03_a_turn_that_only_calls_has_no_empty_text(text: str) -> None:
     assert said(text, CALL) == [use()]
 
 
-def test_04_results_come_first_in_the_turn() -> None:
+def test_pitfall_04_results_come_first_in_the_turn() -> None:
     found = turns(
         Message("assistant", (), (CALL, OTHER)),
         Message("user", (Text("wait"),)),
@@ -60,20 +60,20 @@ def test_04_results_come_first_in_the_turn() -> None:
     ]
 
 
-def test_09_and_63_a_call_without_arguments_has_an_empty_object() -> None:
+def test_pitfall_09_63_a_call_without_arguments_has_an_empty_object() -> None:
     for nothing in ("", " ", "null", "{}"):
         assert said("", ToolCall("toolu_1", "now", nothing)) == [use()]
 
 
 @pytest.mark.parametrize("arguments", ["[]", "7", "{oops", '"x"', "[" * 100_000, "[0," * 300_000])
-def test_63_arguments_that_are_no_object_are_refused(arguments: str) -> None:
+def test_pitfall_63_arguments_that_are_no_object_are_refused(arguments: str) -> None:
     with pytest.raises(Unsupported) as caught:
         said("", ToolCall("a", "now", arguments))
     assert caught.value.param == "messages"
     assert 'the arguments of a call of "now" are no JSON object' in str(caught.value)
 
 
-def test_11_the_ids_of_others_are_made_fit_and_stay_apart() -> None:
+def test_pitfall_11_the_ids_of_others_are_made_fit_and_stay_apart() -> None:
     strange = ["call:1.x/" + "y" * 80, "call:1.x/" + "y" * 81, "", "é"]
     calls = tuple(ToolCall(each, "now", "{}") for each in strange)
     asked, answered = turns(Message("assistant", (), calls), *map(result, strange))
@@ -84,7 +84,7 @@ def test_11_the_ids_of_others_are_made_fit_and_stay_apart() -> None:
     assert sent[0].startswith("call_1_x_y")
 
 
-def test_08_a_thought_without_words_goes_back_before_the_call() -> None:
+def test_pitfall_08_a_thought_without_words_goes_back_before_the_call() -> None:
     blocks: tuple[Block, ...] = (CARRIED, {"by": "anthropic", "call": 0})
     assert said("", CALL, blocks=blocks) == [THOUGHT, use()]
 
@@ -129,7 +129,7 @@ def test_a_call_that_was_left_out_since_is_not_missed() -> None:
     ],
     ids=["address", "bytes", "data URL"],
 )
-def test_14_pictures_stand_in_messages_and_in_results(
+def test_pitfall_14_pictures_stand_in_messages_and_in_results(
     part: Part, source: dict[str, object]
 ) -> None:
     shown = {"type": "image", "source": source}
@@ -164,7 +164,7 @@ def test_a_picture_where_none_can_stand_is_refused() -> None:
     ],
     ids=["nothing", "system only", "assistant first", "blank"],
 )
-def test_62_a_conversation_begins_with_a_user(messages: tuple[Message, ...]) -> None:
+def test_pitfall_62_a_conversation_begins_with_a_user(messages: tuple[Message, ...]) -> None:
     with pytest.raises(Unsupported) as caught:
         wire_turns(messages)
     assert caught.value.param == "messages"

@@ -31,11 +31,11 @@ def wire(model: str, *, is_forced: bool = False, **options: Any) -> dict[str, An
         (FOREIGN, 32_000),
     ],
 )
-def test_45_without_a_limit_the_models_own_holds(model: str, limit: int) -> None:
+def test_pitfall_45_without_a_limit_the_models_own_holds(model: str, limit: int) -> None:
     assert wire_options({}, facts_of(model), is_forced=False) == {"max_tokens": limit}
 
 
-def test_45_either_name_of_the_limit_is_honoured() -> None:
+def test_pitfall_45_either_name_of_the_limit_is_honoured() -> None:
     facts = facts_of(NEW)
     for options in ({"max_tokens": 7}, {"max_completion_tokens": 7, "max_tokens": None},
                     {"max_completion_tokens": 7, "max_tokens": 7}):  # fmt: skip
@@ -61,7 +61,7 @@ def test_what_holds_anyway_is_left_out() -> None:
     assert wire(NEW, **anyway, store=False, logit_bias={}, stop=[], seed=None, stream=None) == {}
 
 
-def test_44_sampling_goes_to_models_that_take_it() -> None:
+def test_pitfall_44_sampling_goes_to_models_that_take_it() -> None:
     assert wire(BOTH, temperature=0.2, top_k=5) == {"temperature": 0.2, "top_k": 5}
     assert wire(BOTH, temperature=0, top_p=1) == {"temperature": 0}
     assert wire(BOTH, temperature=1.0, top_p=0.9) == {"top_p": 0.9}
@@ -112,7 +112,7 @@ def test_44_sampling_goes_to_models_that_take_it() -> None:
         ),
     ],
 )
-def test_43_what_cannot_be_said_is_refused_by_its_name(
+def test_pitfall_43_what_cannot_be_said_is_refused_by_its_name(
     model: str, options: Mapping[str, Any], param: str, why: str
 ) -> None:
     with pytest.raises(Unsupported) as caught:

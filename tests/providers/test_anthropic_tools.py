@@ -64,11 +64,11 @@ def test_a_choice_that_nobody_knows_is_refused() -> None:
     assert caught.value.param == "tool_choice"
 
 
-def test_61_without_tools_nothing_is_said_of_them() -> None:
+def test_pitfall_61_without_tools_nothing_is_said_of_them() -> None:
     assert wire(tools=(), tool_choice="auto", parallel_tool_calls=False) == {}
 
 
-def test_12_calls_in_the_past_need_their_tools_declared() -> None:
+def test_pitfall_12_calls_in_the_past_need_their_tools_declared() -> None:
     calls = (ToolCall("1", "search", "{}"), ToolCall("2", "now", "{}"), ToolCall("3", "now", "{}"))
     found = wire(tools=(), messages=(*ASKED.messages, Message("assistant", (), calls)))
     assert [each["name"] for each in found["tools"]] == ["search", "now"]

@@ -229,3 +229,34 @@ def test_a_wait_of_more_than_ten_minutes_is_not_waited() -> None:
         return slots
 
     assert run(main()).in_flight == 0
+
+
+def test_who_has_little_patience_is_told_when_to_come_back() -> None:
+    async def main() -> Unavailable:
+        slots = Gate(2, patience_s=5, clock=CLOCK, dice=lambda: 0.0)
+        slots.overloaded(throttled(60), await slots.enter())
+        slots.leave()
+        with pytest.raises(Unavailable) as fault:
+            await slots.enter()
+        assert slots.in_flight == 0
+        assert CLOCK.now() == 0
+        return fault.value
+
+    fault = run(main())
+    assert (str(fault), fault.status, fault.retry_after_s) == ("slowly", 429, 60)
+
+
+def test_who_has_little_patience_does_not_wait_in_line_for_long() -> None:
+    async def main() -> Unavailable:
+        slots = Gate(1, patience_s=5, clock=CLOCK, dice=lambda: 0.0)
+        await slots.enter()
+        with pytest.raises(Unavailable) as fault:
+            await slots.enter()
+        assert CLOCK.now() == 5
+        slots.leave()
+        await slots.enter()
+        return fault.value
+
+    fault = run(main())
+    assert (fault.status, fault.retry_after_s, fault.is_overload) == (429, 5, False)
+    assert str(fault) == "1 requests are under way, as many as it may have at once"

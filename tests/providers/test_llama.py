@@ -65,7 +65,7 @@ def test_it_answers(engine: Llama) -> None:
     assert reply.usage.total_tokens > 20
 
 
-def test_replies_side_by_side_do_not_mix(engine: Llama) -> None:
+def test_pitfall_52_replies_side_by_side_do_not_mix(engine: Llama) -> None:
     async def several(provider: Embedded) -> list[ChatReply]:
         async with asyncio.TaskGroup() as group:
             tasks = [
@@ -77,6 +77,47 @@ def test_replies_side_by_side_do_not_mix(engine: Llama) -> None:
     replies = using(engine, several)
     for word, reply in zip(("apple", "river", "cloud", "stone"), replies, strict=True):
         assert word in reply.text.lower()
+
+
+def test_pitfall_52_one_that_is_dropped_beside_others_holds_nobody_up(engine: Llama) -> None:
+    async def drop_one(provider: Embedded) -> tuple[ChatReply, ChatReply]:
+        async with asyncio.TaskGroup() as group:
+            kept = group.create_task(provider.send(asked("Repeat: river", max_tokens=12)))
+            left = group.create_task(provider.send(asked("Count to 1000.", max_tokens=900)))
+            await kept
+            left.cancel()
+        return kept.result(), await provider.send(asked("Repeat: cloud", max_tokens=12))
+
+    first, third = using(engine, drop_one)
+    assert "river" in first.text.lower()
+    assert "cloud" in third.text.lower()
+
+
+def test_pitfall_53_a_prompt_that_is_being_read_can_be_left(engine: Llama) -> None:
+    long = "The quick brown fox jumps over the lazy dog. " * 80
+
+    async def leave_and_ask(provider: Embedded) -> ChatReply:
+        for _ in range(4):
+            reading = asyncio.create_task(anext(provider.stream(asked(long, max_tokens=50))))
+            await asyncio.sleep(0)  # it is handed to the engine, which says nothing yet
+            reading.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await reading
+        return await provider.send(asked("Say hello.", max_tokens=8))
+
+    assert using(engine, leave_and_ask).text
+
+
+def test_pitfall_54_a_character_of_several_tokens_comes_whole(engine: Llama) -> None:
+    rare = "😀🎉漢"
+
+    async def pieces(provider: Embedded) -> list[str]:
+        schema: dict[str, JsonValue] = {"enum": [rare * 3]}
+        return [each.text async for each in provider.stream(asked("Say it.", schema))]
+
+    found = using(engine, pieces)
+    assert json.loads("".join(found)) == rare * 3
+    assert not any("\ufffd" in each for each in found)
 
 
 def test_a_reply_that_is_left_gives_its_slot_back(engine: Llama) -> None:

@@ -34,7 +34,7 @@ def asked() -> ChatRequest:
 
 
 def stacks() -> Stacks:
-    return Stacks(Config(), in_flight=4, environ={}, secrets=[], progress=None)
+    return Stacks(Config(), in_flight=4, environ={}, secrets=[], progress=None, patience_s=600)
 
 
 def test_a_callers_own_key_is_sent_and_nothing_of_ours() -> None:
@@ -129,7 +129,9 @@ def test_dialects_of_one_endpoint_share_its_gate() -> None:
     async def main() -> None:
         environ = {"OPENAI_API_KEY": OURS}
         config = Config(variables=frozenset(environ))
-        found = Stacks(config, in_flight=4, environ=environ, secrets=[], progress=None)
+        found = Stacks(
+            config, in_flight=4, environ=environ, secrets=[], progress=None, patience_s=600
+        )
         async with Providers(config, in_flight=4, environ=environ) as providers:
             names = ("openai/gpt-5.6", "openai/gpt-5.5", "openai/gpt-image-1")
             one, two, images = (

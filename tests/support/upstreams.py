@@ -46,13 +46,17 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """A stream that reports an error after so many events of the reply; cut off if it has none."""
+    """A stream that breaks after so many events of the reply.
+
+    It reports an error; or it is just cut, or nothing more comes of it.
+    """
 
     reply: ChatReply
     events: int
     kind: str = "overloaded_error"
     said: str = "too busy"
     is_cut: bool = False
+    hangs: bool = False
 
 
 Step: TypeAlias = ChatReply | Refusal | Broken
@@ -246,6 +250,8 @@ def _broken(speaker: Speaker, step: Broken) -> Iterator[Action]:
     yield head(200, {"content-type": SSE})
     for each in speaker.events(step.reply)[: step.events]:
         yield chunk(each)
+    if step.hangs:
+        yield End.HANG
     if not step.is_cut:
         failure = json.dumps(speaker.failure(step.kind, step.said))
         yield chunk(f"event: error\ndata: {failure}\n\n".encode())

@@ -6,6 +6,8 @@ the types of its own client package.
     feature                        openai  openrouter  gumloop  anthropic  gemini  embedded
     chat, stream                     x         x          x         x        x        x
     tools, two turns, parallel       x         x          x         x        x
+    on to another provider           x         x          x         x        x
+    a picture in a result            x         x          x         x        x
     a tool without arguments         x         x          x         x        x
     a forced tool                                                                     x
     json_schema                      x         x          x         x        x        x
@@ -21,5 +23,6 @@ the types of its own client package.
     the caller's own provider key    x                              x        x
 
 The clients are `openai` and `gumloop`, each in its two forms; what is no provider's matter (a
-wrong key, an empty account, a body that is none, the list of models) is asked by each client once.
+wrong key, an empty account, a body that is none, the list of models, pipelines) is asked by each
+client once.
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -24,6 +25,7 @@ class World:
     gateway: Served
     upstreams: Upstreams
     root: str
+    folder: Path
     rich: str
     poor: str
 
@@ -43,7 +45,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         (folder / "flowrun.toml").write_text(settings + "".join(tables), "utf-8")
         rich, poor = new_key(folder, "rich", "1000000"), new_key(folder, "poor", "0")
         with served(folder, environ=KEYS) as gateway:
-            yield World(gateway, upstreams, root, rich, poor)
+            yield World(gateway, upstreams, root, folder, rich, poor)
 
 
 @pytest.fixture(scope="session", params=CLIENTS, ids=lambda each: each.name)

@@ -12,6 +12,7 @@ from flowrun.chat.messages import ChatReply, ToolCall
 from flowrun.chat.usage import Usage
 from tests.support.clients import Client, Gumloop, OpenAI
 from tests.support.dialects import ANTHROPIC, GEMINI, OPENROUTER, Speaker
+from tests.support.replies import data_url, png
 from tests.support.upstreams import Upstreams
 
 SEARCH = {
@@ -167,3 +168,35 @@ def test_signed_thoughts_of_a_stream_go_back_as_they_came(
     turn = {"role": "assistant", "content": heard.text, "tool_calls": heard.calls}
     client.whole(messages=answered(turn), **asked)
     assert SIGNATURE[speaker.name] in upstreams.asked[1].body.decode()
+
+
+@PLAIN
+@pytest.mark.parametrize("first", [OPENROUTER, ANTHROPIC, GEMINI], ids=lambda each: each.name)
+def test_a_conversation_moves_on_to_another_provider(
+    client: Client, first: Speaker, speaker: Speaker, upstreams: Upstreams
+) -> None:
+    """What one has signed is no matter of another's."""
+    upstreams.say(replace(WANTS, reasoning="First, think."), DONE)
+    turn = client.whole(model=label(first), messages=ASKED, tools=TOOLS)["choices"][0]["message"]
+    messages = [*answered(turn), {"role": "user", "content": "And bulbs?"}]
+    found = client.whole(model=label(speaker), messages=messages, tools=TOOLS)
+    assert found["choices"][0]["message"]["content"] == "It is late."
+    require_order(upstreams, speaker)
+    if speaker is not first:
+        assert "c2lnbmVk" not in upstreams.asked[1].body.decode()
+
+
+@PLAIN
+def test_a_picture_in_a_result_reaches_the_model(
+    client: Client, speaker: Speaker, upstreams: Upstreams
+) -> None:
+    upstreams.say(WANTS, DONE)
+    asked = {"model": label(speaker), "tools": TOOLS}
+    turn = client.whole(messages=ASKED, **asked)["choices"][0]["message"]
+    messages = answered(turn)
+    shown = png("result")
+    part = {"type": "image_url", "image_url": {"url": data_url(shown)}}
+    messages[-1]["content"] = [{"type": "text", "text": RESULTS["call_c"]}, part]
+    client.whole(messages=messages, **asked)
+    require_order(upstreams, speaker)
+    assert data_url(shown).partition(",")[2] in upstreams.asked[1].body.decode()
