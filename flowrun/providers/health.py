@@ -25,7 +25,7 @@ _FOR_AN_ANSWER = 2.0
 _FOR_A_FAULT = 1.0
 _FOR_A_429 = 0.25  # whoever says "too many" is alive
 _PROBE_EVERY_S = 10.0
-_PATIENCE_S = 60.0
+LONGEST_PATIENCE_S = 60.0
 _LOOK_EVERY_S = 1.0
 
 
@@ -42,9 +42,19 @@ class CircuitOpen(Unavailable):
 
 
 class Health:
-    """Tokens and circuit of one endpoint; `waiting` counts those who wait to ask again."""
+    """Tokens and circuit of one endpoint; `waiting` counts those who wait to ask again.
 
-    def __init__(self, *, in_flight: int = 1, clock: Clock | None = None) -> None:
+    Once the circuit has been open for `patience_s`, nobody waits any more.
+    """
+
+    def __init__(
+        self,
+        *,
+        in_flight: int = 1,
+        patience_s: float = LONGEST_PATIENCE_S,
+        clock: Clock | None = None,
+    ) -> None:
+        self._patience_s = min(patience_s, LONGEST_PATIENCE_S)
         self._most = max(_FEWEST_TOKENS, _TOKENS_FOR_EACH_IN_FLIGHT * in_flight)
         self._tokens = self._most
         self._clock = clock or Clock()
@@ -61,7 +71,7 @@ class Health:
                 self._next_probe_at = now + _PROBE_EVERY_S
                 return
             open_for_s = now - self._opened_at
-            if open_for_s > _PATIENCE_S:
+            if open_for_s > self._patience_s:
                 raise CircuitOpen(
                     f"not asked, for there was no answer in {seconds(open_for_s)}: {self._last}",
                     is_unsent=True,

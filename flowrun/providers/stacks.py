@@ -159,7 +159,7 @@ class Stacks:
     def _lane(self, endpoint: Endpoint) -> Lane:
         in_flight = min(self._in_flight, endpoint.max_in_flight or self._in_flight)
         gate = Gate(in_flight, patience_s=self._patience_s)
-        return Lane(gate, Health(in_flight=in_flight))
+        return Lane(gate, Health(in_flight=in_flight, patience_s=self._patience_s))
 
     def _base(self, endpoint: Endpoint, model: str) -> Provider:
         match endpoint.dialect:

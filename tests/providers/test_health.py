@@ -109,6 +109,17 @@ def test_when_patience_is_over_calls_fail_without_asking() -> None:
     assert caught.value.is_unsent
 
 
+def test_who_has_less_patience_fails_sooner() -> None:
+    async def main() -> None:
+        health = Health(patience_s=5, clock=CLOCK)
+        fail(health, 12)
+        with pytest.raises(CircuitOpen):
+            await health.admit()
+        assert 5 < CLOCK.now() <= 6
+
+    run(main())
+
+
 def test_an_answer_closes_the_circuit_for_all_who_wait() -> None:
     async def main() -> list[float]:
         health = Health(clock=CLOCK)
