@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +10,7 @@ import pytest
 from flowrun.chat.messages import ChatReply
 from flowrun.chat.usage import Usage
 from tests.gateway.clients.conftest import World
-from tests.support.clients import CLIENTS, Client, OpenAI, Refused
+from tests.support.clients import CLIENTS, AsyncGumloop, Client, Gumloop, OpenAI, Refused
 from tests.support.dialects import ANTHROPIC, GEMINI, OPENAI, Speaker
 from tests.support.upstreams import Broken, Refusal, Upstreams
 
@@ -155,42 +154,35 @@ def test_a_stream_that_is_cut_is_told_as_an_error(
     assert heard.error["code"] == 502
 
 
+@pytest.mark.parametrize("client", [Gumloop, AsyncGumloop], ids=lambda c: c.name, indirect=True)
 def test_gumloop_sees_the_reason_of_an_answer_that_broke_off(
     client: Client, speaker: Speaker, upstreams: Upstreams
 ) -> None:
-    if not client.name.startswith("gumloop"):
-        return
     upstreams.say(Broken(REPLY, content_events(speaker)))
-    heard = client.stream(model=label(speaker), messages=ASKED)
-    assert heard.finish == "error"
+    assert client.stream(model=label(speaker), messages=ASKED).finish == "error"
 
 
-OWN = {"anthropic": "own-secret-key", "gemini": "own-secret-key", "openai": "own-secret-key"}
+OWN = "own-secret"
 
 
 @pytest.mark.parametrize("speaker", [OPENAI, ANTHROPIC, GEMINI], ids=lambda each: each.name)
 def test_a_key_of_the_callers_own_is_used_and_its_refusal_told(
     world: World, open_client: Open, speaker: Speaker, upstreams: Upstreams
 ) -> None:
-    own = replace_key(speaker)
-    refusal = Refusal(401, "authentication_error", f"{own} is not known")
+    refusal = Refusal(401, "authentication_error", f"{OWN} is not known")
     upstreams.say(REPLY, refusal)
     client = open_client(OpenAI, world.rich)
-    headers = {"x-provider-key": f"{speaker.name}={own}"}
+    headers = {"x-provider-key": f"{speaker.name}={OWN}"}
     asked = {"model": label(speaker), "messages": ASKED, "extra_headers": headers}
     assert client.whole(**asked)["choices"][0]["message"]["content"] == REPLY.text
     header, value = speaker.key_header
-    assert upstreams.asked[0].headers[header] == value.replace("secret", own)
+    assert upstreams.asked[0].headers[header] == value.replace("secret", OWN)
     error = refused(client, False, **asked)
     assert (error.status, error.code) == (401, "invalid_provider_key")
-    assert own not in str(error)
-
-
-def replace_key(speaker: Speaker) -> str:
-    return "own-secret"
+    assert OWN not in str(error)
 
 
 def test_nothing_is_asked_twice(client: Client, speaker: Speaker, upstreams: Upstreams) -> None:
-    upstreams.say(Refusal(500, "api_error", "it broke"), replace(REPLY))
+    upstreams.say(Refusal(500, "api_error", "it broke"), REPLY)
     refused(client, False, model=label(speaker), messages=ASKED)
     assert len(upstreams.asked) == 1
