@@ -148,6 +148,7 @@ LATE: dict[tuple[str, str], str] = {
 UNMIRRORED: dict[str, str] = {
     "providers.base": "protocols and rows of data",
     "providers.engine": "a protocol",
+    "providers.resolved": "a row of facts, tested through router",
     "providers.ways": "protocols",
     "providers.anthropic_blocks": "the blocks of anthropic_events, tested through it",
     "providers.anthropic_models": "rows of data, tested through anthropic_options",

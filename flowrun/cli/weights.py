@@ -15,7 +15,7 @@ import click
 from flowrun.cli.streams import say
 from flowrun.errors import ExitCode, UsageError
 from flowrun.providers.catalog import LOCAL_TEXT_MODEL
-from flowrun.providers.router import Resolved
+from flowrun.providers.resolved import Resolved
 
 _LABEL = f"fetching {LOCAL_TEXT_MODEL}, once"
 

@@ -13,7 +13,8 @@ from flowrun.chat.usage import Price
 from flowrun.dataclass import dataclass
 from flowrun.gateway.fitting import fitted
 from flowrun.providers.base import Endpoint, Provider
-from flowrun.providers.router import Providers, Resolved
+from flowrun.providers.resolved import Resolved
+from flowrun.providers.router import Providers
 from flowrun.serving import ServeSettings
 
 _MOST_PRICES = 10_000

@@ -33,6 +33,8 @@ MOST_BLOCKS = 2_000
 
 _OPENROUTER = "openrouter"
 _GEMINI = "gemini"
+_GEMINI_THOUGHT = frozenset(("thought", "text", "thoughtSignature"))
+_ANTHROPIC_THOUGHTS = ("thinking", "redacted_thinking")
 _LONGEST_SIGNATURE = 2**20
 
 
@@ -99,4 +101,17 @@ def _block(value: JsonValue, param: str) -> Block:
         raise refused(param, f"it is not as it was given out: {error}") from None
     if not isinstance(block.get("by"), str):
         raise refused(param, "it is not as it was given out: it does not say whose it is")
+    if not _is_thought(block):
+        raise refused(param, "it is not as it was given out: only thoughts go back like this")
     return block
+
+
+def _is_thought(block: Block) -> bool:
+    """Whether what goes back as it is may do so: no file or address, which cost beyond their size."""
+    match block:
+        case {"by": "anthropic", "block": held}:
+            return isinstance(held, dict) and held.get("type") in _ANTHROPIC_THOUGHTS
+        case {"by": "gemini", "block": held}:
+            return isinstance(held, dict) and held.keys() <= _GEMINI_THOUGHT
+        case _:
+            return True

@@ -17,7 +17,7 @@ from uuid import uuid4
 
 from flowrun.errors import FlowrunError
 from flowrun.gateway.attempt import Attempt
-from flowrun.gateway.base import OPEN
+from flowrun.gateway.base import OPEN, in_credits
 from flowrun.gateway.events import ALIVE_EVERY_S, Events
 from flowrun.gateway.faults import Fault, body_of, fault_of, headers_of
 from flowrun.gateway.incoming import (
@@ -41,7 +41,6 @@ from flowrun.gateway.metrics import Metrics
 from flowrun.gateway.running import Running, Watch, shutting_down
 from flowrun.gateway.service import Call, Service
 from flowrun.gateway.stream import Streamed
-from flowrun.gateway.till import credits
 
 _LOG = logging.getLogger("flowrun.gateway")
 _FRAMES_TOLD = 4
@@ -166,7 +165,7 @@ class Exchange:
             **_told(call, answer.attempt),
         }
         if answer.attempt.units is not None:
-            about["x-flowrun-credits"] = credits(answer.attempt.units)
+            about["x-flowrun-credits"] = in_credits(answer.attempt.units)
         await self._put(200, encoded(about), answer.body)
 
     async def _stream(self, call: Call) -> None:

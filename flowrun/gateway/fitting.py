@@ -14,7 +14,7 @@ from flowrun.chat.messages import ChatRequest
 from flowrun.digest import JsonValue
 from flowrun.gateway.faults import Fault
 from flowrun.providers.base import Endpoint
-from flowrun.providers.router import Resolved
+from flowrun.providers.resolved import Resolved
 from flowrun.serving import ServeSettings
 
 _HELD_TO_PRIVACY = ("openrouter", "gumloop")

@@ -11,7 +11,8 @@ from flowrun.gateway.base import Listed
 from flowrun.gateway.candidates import Pipeline
 from flowrun.providers.catalog import MODELS, PRESETS
 from flowrun.providers.listing import Known, known_models
-from flowrun.providers.router import Providers, Resolved
+from flowrun.providers.resolved import Resolved
+from flowrun.providers.router import Providers
 
 _GROUPS = {"preset": "Presets", "alias": "Your names", "pipeline": "Pipelines", "local": "Embedded"}
 _OWN = ("id", "object", "created", "owned_by", "architecture", "canonical_slug")

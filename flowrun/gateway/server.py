@@ -63,10 +63,10 @@ class Guarded(HttpToolsProtocol):
         """Hears more of a request, or the beginning of the next one."""
         if self.transport.is_closing():
             return
+        self._header_bytes += len(data)  # which begins anew where headers, or a body, end
         super().data_received(data)
         if self._has_headers or self.transport.is_closing():
             return
-        self._header_bytes += len(data)
         if self._header_bytes > LARGEST_HEADERS_BYTES:
             self._answer(_TOO_LARGE)
         elif self._deadline is None and (self.cycle is None or self.cycle.response_complete):
@@ -91,6 +91,7 @@ class Guarded(HttpToolsProtocol):
         """All of it is there; what follows is another one."""
         super().on_message_complete()
         self._has_headers = False
+        self._header_bytes = 0
 
     def on_response_complete(self) -> None:
         """The answer is sent; the connection may be closed to make room."""

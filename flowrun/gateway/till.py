@@ -14,11 +14,10 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from decimal import Decimal
 from typing import Protocol
 
 from flowrun.errors import LedgerError
-from flowrun.gateway.base import OPEN, UNITS, Account, Charge, Hold, Ledger
+from flowrun.gateway.base import OPEN, Account, Charge, Hold, Ledger, in_credits
 from flowrun.gateway.faults import Fault
 
 HELD_S = 120.0
@@ -162,14 +161,8 @@ class Till:
         left = sum(each.balance_units - each.held_units for each in rows)
         return Fault(
             402,
-            f"not enough credits: this call may cost {credits(worst_units)} at most, and "
-            f"{credits(left)} are left; set a lower max_completion_tokens, or top up",
+            f"not enough credits: this call may cost {in_credits(worst_units)} at most, and "
+            f"{in_credits(left)} are left; set a lower max_completion_tokens, or top up",
             code="insufficient_credits",
             kind="insufficient_credits",
         )
-
-
-def credits(units: int) -> str:
-    """Units as credits, to their last digit."""
-    whole = Decimal(units) / UNITS
-    return f"{whole.normalize():f}"

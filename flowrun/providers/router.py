@@ -14,16 +14,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import field, replace
-from decimal import Decimal
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeAlias
 
 from flowrun.chat.capabilities import Capabilities
 from flowrun.chat.messages import ChatReply, ChatRequest
-from flowrun.chat.usage import Price, Usage, cost
+from flowrun.chat.usage import Price
 from flowrun.config import Config
-from flowrun.dataclass import dataclass
 from flowrun.digest import JsonValue, digest
 from flowrun.errors import UsageError, did_you_mean
 from flowrun.providers.base import Endpoint, Provider
@@ -41,46 +39,13 @@ from flowrun.providers.dialects import imaging
 from flowrun.providers.facts import Facts
 from flowrun.providers.families import maker
 from flowrun.providers.gate import LONGEST_WAIT_S
+from flowrun.providers.resolved import Resolved
 from flowrun.providers.stacks import Stacks
 from flowrun.providers.wrap import Backoff, Retrying
 
 if TYPE_CHECKING:
     from flowrun.providers.auto import Verdicts
     from flowrun.serving import AutoSettings
-
-
-@dataclass(frozen=True, slots=True)
-class Resolved:
-    """Where a name leads; `model` is the name that the endpoint itself uses.
-
-    `said_price` is the project's own word, `look_up` finds a public one. `auto` leads to a model
-    only together with a request: what stands here for it is the easy one.
-    """
-
-    endpoint: Endpoint
-    model: str
-    capabilities: Capabilities
-    said_price: Price | None = None
-    look_up: Callable[[Endpoint, str], Price | None] | None = field(
-        default=None, repr=False, compare=False
-    )
-    is_auto: bool = False
-
-    @property
-    def label(self) -> str:
-        """The whole name, provider/model."""
-        return AUTO if self.is_auto else f"{self.endpoint.name}/{self.model}"
-
-    @property
-    def price(self) -> Price | None:
-        """What the model costs, None where nobody knows; the first look-up takes a while."""
-        if self.said_price is not None or self.look_up is None:
-            return self.said_price
-        return self.look_up(self.endpoint, self.model)
-
-    def cost(self, usage: Usage) -> Decimal | None:
-        """What usage cost in US dollars, None where nobody knows; its provider may have said."""
-        return usage.cost_usd if usage.cost_usd is not None else cost(usage, self.price)
 
 
 Judge: TypeAlias = Callable[[Resolved, ChatRequest], Awaitable[ChatReply]]

@@ -204,6 +204,8 @@ def _header(variable: str, environ: Mapping[str, str]) -> str:
 def _require_key(endpoint: Endpoint, own_key: str) -> None:
     if not endpoint.is_remote:
         raise UsageError(f"{endpoint.name} takes no key: it runs in this process")
+    if endpoint.key_env is None:
+        raise UsageError(f"{endpoint.name} takes no key: none is configured for it")
     if not _can_be_sent(own_key) or not _SHORTEST_KEY <= len(own_key) <= _LONGEST_KEY:
         raise UsageError(f"what was given as a key of {endpoint.name} is none")
 

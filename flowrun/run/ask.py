@@ -31,7 +31,8 @@ from flowrun.errors import AccessDenied, FlowrunError, ReplyError, Unavailable, 
 from flowrun.masking import Masker
 from flowrun.providers.base import Provider
 from flowrun.providers.catalog import AUTO
-from flowrun.providers.router import Judge, Resolved
+from flowrun.providers.resolved import Resolved
+from flowrun.providers.router import Judge
 from flowrun.run import request
 from flowrun.run.answers import from_kept, to_kept
 from flowrun.run.demands import unmet

@@ -15,7 +15,7 @@ from flowrun.run.places import Place
 
 if TYPE_CHECKING:
     from flowrun.document.task import Ask
-    from flowrun.providers.router import Resolved
+    from flowrun.providers.resolved import Resolved
     from flowrun.run.ask import Asker, Spent
     from flowrun.run.job import Job
 

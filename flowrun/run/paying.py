@@ -18,7 +18,7 @@ from flowrun.dataclass import dataclass
 from flowrun.digest import JsonValue
 from flowrun.errors import AccessDenied, ProviderError, StepError, Unavailable, Unsupported
 from flowrun.providers.base import Provider
-from flowrun.providers.router import Resolved
+from flowrun.providers.resolved import Resolved
 from flowrun.run.budget import Budget
 
 _REQUEST_TOKENS = 64

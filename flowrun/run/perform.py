@@ -19,7 +19,7 @@ from flowrun.errors import (
     StoreError,
     UnknownOutcome,
 )
-from flowrun.providers.router import Resolved
+from flowrun.providers.resolved import Resolved
 from flowrun.run import request
 from flowrun.run.ask import Asker, Found, Spent, Stopped
 from flowrun.run.calls import Caller

@@ -18,7 +18,8 @@ from flowrun.config import Config
 from flowrun.gateway.faults import Fault
 from flowrun.gateway.fitting import fitted
 from flowrun.providers.base import Endpoint
-from flowrun.providers.router import Resolved, resolve
+from flowrun.providers.resolved import Resolved
+from flowrun.providers.router import resolve
 from flowrun.serving import ServeSettings
 from tests.support.wire_bodies import PICTURE
 

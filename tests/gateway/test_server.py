@@ -109,6 +109,22 @@ def test_headers_above_their_bound_are_refused(end: bytes) -> None:
     assert found.startswith(b"HTTP/1.1 431 ") or found == b"reset"
 
 
+@pytest.mark.parametrize("size", [LARGEST_HEADERS_BYTES + 1, 200_000])
+def test_a_body_that_comes_at_once_with_its_headers_is_none_of_them(size: int) -> None:
+    class Reading(App):
+        async def __call__(self, scope: dict[str, object], receive: Receive, send: Send) -> None:
+            while scope["type"] == "http" and (await receive()).get("more_body"):
+                pass
+            await super().__call__(scope, receive, send)
+
+    async def run() -> bytes:
+        async with running(Reading(), QUICK) as (_, port):
+            about = f"host: x\r\nconnection: close\r\ncontent-length: {size}\r\n\r\n".encode()
+            return await answer(port, b"POST / HTTP/1.1\r\n" + about + b"x" * size)
+
+    assert asyncio.run(run()).startswith(b"HTTP/1.1 200 ")
+
+
 def test_a_second_request_on_a_connection_has_a_deadline_of_its_own() -> None:
     async def run() -> tuple[bytes, bytes]:
         async with running(App(), QUICK) as (_, port):

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from flowrun.errors import LedgerError
-from flowrun.gateway.base import OPEN, UNITS, Account, Charge, Hold
+from flowrun.gateway.base import OPEN, UNITS, Account, Charge, Hold, in_credits
 from flowrun.gateway.faults import Fault
 from flowrun.gateway.ledger import SqlLedger, open_ledger
 from flowrun.gateway.sqlite import SqliteDatabase
-from flowrun.gateway.till import FOR_NOTHING, HELD_S, Till, credits
+from flowrun.gateway.till import FOR_NOTHING, HELD_S, Till
 
 ACCOUNT = Account("k_1", "one", "f" * 64)
 CHARGE = Charge(UNITS // 2, "m", "done")
@@ -221,4 +221,4 @@ def test_who_needs_no_key_does_not_pay(tmp_path: Path) -> None:
     ("units", "said"), [(0, "0"), (UNITS, "1"), (1, "0.000001"), (100 * UNITS, "100")]
 )
 def test_credits_are_told_to_their_last_digit(units: int, said: str) -> None:
-    assert credits(units) == said
+    assert in_credits(units) == said

@@ -15,7 +15,8 @@ from flowrun.config import Config, read
 from flowrun.digest import JsonValue
 from flowrun.errors import AccessDenied, UsageError
 from flowrun.providers.listing import keep
-from flowrun.providers.router import Providers, Resolved, Router, resolve
+from flowrun.providers.resolved import Resolved
+from flowrun.providers.router import Providers, Router, resolve
 
 ALL = ("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY", "OPENROUTER_API_KEY")
 MINE = '[endpoints.mine]\nbase_url = "http://127.0.0.1:1/v1"\n'

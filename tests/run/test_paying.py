@@ -33,7 +33,7 @@ from flowrun.errors import (
 )
 from flowrun.providers.base import Endpoint
 from flowrun.providers.fake import Answer, Fake
-from flowrun.providers.router import Resolved
+from flowrun.providers.resolved import Resolved
 from flowrun.run.ask import Stopped
 from flowrun.run.budget import Budget
 from flowrun.run.paying import Paying, input_tokens, paid_from, worst_case

@@ -24,7 +24,8 @@ from flowrun.masking import Masker
 from flowrun.proofs import FullProofs
 from flowrun.providers.base import Endpoint, Provider
 from flowrun.providers.fake import Answer, Fake
-from flowrun.providers.router import Judge, Resolved
+from flowrun.providers.resolved import Resolved
+from flowrun.providers.router import Judge
 from flowrun.providers.wrap import Backoff, Retrying
 from flowrun.run.ask import Asker
 from flowrun.run.calls import Caller
