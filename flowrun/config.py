@@ -52,8 +52,11 @@ ENVIRONMENT = {
     "FLOWRUN_CONCURRENCY": "how many calls may be under way at once",
     "FLOWRUN_OUT": "the folder of outputs",
     "FLOWRUN_STORE": "the folder of kept answers and records",
+    "FLOWRUN_LEDGER": "where the accounts of flowrun serve are",
+    "FLOWRUN_KEY_PEPPER": "what its keys are hashed with",
+    "FLOWRUN_METRICS_TOKEN": "the bearer token of its /metrics",
 }
-"""The variables that go before the file, and what each is."""
+"""The variables that go before the file, or have no place in it, and what each is."""
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HOST = re.compile(r"(?:[^\s/?#@:\[\]]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 _TIMEOUTS = ("connect", "idle", "total")
@@ -61,6 +64,7 @@ _CAPABILITIES = ("images_in", "images_out", "text_out", "json_schema", "json_obj
 Dialect: TypeAlias = Literal["openai", "anthropic", "gemini"]
 """What an endpoint over HTTP may speak."""
 _SERVING = ("serve", "credits", "auto")
+_BEHIND_THE_BASE = ("/chat/completions", "/messages")
 _BUCKETS = ("input", "output", "cache_read", "cache_write", "cache_write_1h")
 
 
@@ -201,10 +205,14 @@ def _endpoint(table: Table) -> EndpointSettings:
         table.fault(
             f'dialect "{said}" is not known', mend=f"known are {', '.join(get_args(Dialect))}"
         )
+    base_url = table.text("base_url")
+    for end in _BEHIND_THE_BASE:
+        if base_url is not None and base_url.rstrip("/").endswith(end):
+            table.fault("base_url goes on too far", mend=f"it ends before {end}")
     timeouts = table.table("timeouts", known=_TIMEOUTS)
     capabilities = table.table("capabilities", known=_CAPABILITIES)
     return EndpointSettings(
-        base_url=table.text("base_url"),
+        base_url=base_url,
         dialect=dialect,
         models_url=table.text("models_url"),
         key_env=table.text("key_env"),

@@ -14,6 +14,7 @@ FlowrunError                      exit 1
     ├── Unavailable                        may pass by itself: retried, then fallen back from
     ├── AccessDenied                       key, credit or permission: stops the run
     └── Unsupported                        this model cannot take a request of this shape
+        └── NotInstalled                   the embedded model lacks its package or its weights
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Literal
+from typing import Literal, Self
 
 
 class ExitCode(IntEnum):
@@ -105,9 +106,19 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 class FlowrunError(Exception):
-    """Whatever flowrun itself reports; `exit_code` is what the process ends with."""
+    """Whatever flowrun itself reports; `exit_code` is what the process ends with.
+
+    `shown` is what somebody who asks from elsewhere is told instead of the message, where that
+    speaks of what only the owner of the machine should read.
+    """
 
     exit_code = ExitCode.FAILED
+    shown: str | None = None
+
+    def shown_as(self, shown: str) -> Self:
+        """The error itself, for strangers in these words."""
+        self.shown = shown
+        return self
 
 
 class PipelineError(FlowrunError):
@@ -214,3 +225,7 @@ class Unsupported(ProviderError):
     ) -> None:
         super().__init__(message, status=status)
         self.param = param
+
+
+class NotInstalled(Unsupported):
+    """What runs on this machine lacks its package, or its weights; no request is at fault."""

@@ -32,7 +32,8 @@ class Table:
         self._place = place
         self._faults = faults
         self._data: Mapping[str, object] = data if isinstance(data, dict) else {}
-        if not isinstance(data, dict):
+        self._is_table = isinstance(data, dict)
+        if not self._is_table:
             self.fault("must be a table")
         for key in self._data if known is not None else ():
             if key not in (known or ()):
@@ -57,7 +58,7 @@ class Table:
 
     def require(self, *keys: str) -> None:
         """Notes each of the keys that is not there."""
-        for key in keys:
+        for key in keys if self._is_table else ():
             if key not in self._data:
                 self.fault(f"{key} is missing")
 

@@ -159,6 +159,14 @@ def test_an_empty_file_is_the_default_in_its_folder() -> None:
             "[endpoints.mine]\ncapabilities = {images_in = 1}",
             "[endpoints.mine.capabilities] images_in must be true or false",
         ),
+        (
+            '[endpoints.mine]\nbase_url = "https://x.example/v1/chat/completions"',
+            "[endpoints.mine] base_url goes on too far: it ends before /chat/completions",
+        ),
+        (
+            '[endpoints.mine]\nbase_url = "https://x.example/v1/messages/"',
+            "[endpoints.mine] base_url goes on too far: it ends before /messages",
+        ),
         ("[endpoints.mine]\nmodels = [1]", "[endpoints.mine] models must be a list of texts"),
         ('[prices."a/b"]\ninput = 1', '[prices."a/b"] output is missing'),
         (
@@ -193,6 +201,12 @@ def test_a_fault_names_its_place_and_how_to_mend_it(text: str, fault: str) -> No
     with pytest.raises(UsageError) as caught:
         read(text, Path("flowrun.toml"))
     assert f"flowrun.toml: {fault}" in str(caught.value).splitlines()
+
+
+def test_what_is_no_table_has_no_other_fault() -> None:
+    with pytest.raises(UsageError) as caught:
+        read('[prices]\n"mine/x" = 3', Path("flowrun.toml"))
+    assert str(caught.value) == 'flowrun.toml: [prices."mine/x"] must be a table'
 
 
 def test_all_faults_are_reported_at_once() -> None:

@@ -56,13 +56,18 @@ def lacks(able: Capabilities, request: ChatRequest) -> str | None:
     return next((param for param, is_able in asked if is_able is False), None)
 
 
-def refusal(label: str, param: str, request: ChatRequest) -> str:
+_UNKNOWN = Capabilities()
+_OF_SCHEMA = "answer in JSON without a schema: send response_format json_schema"
+
+
+def refusal(label: str, param: str, request: ChatRequest, able: Capabilities = _UNKNOWN) -> str:
     """What is said of a model of that name that `lacks` a part of the request."""
+    in_json = _OF_SCHEMA if able.json_schema else "answer in JSON"
     wanted = {
         "modalities": "make pictures" if request.wants_image else "answer in text",
         "messages": "take images",
         "tools": "call tools",
-        "response_format": "answer in JSON"
+        "response_format": in_json
         if request.response_format.kind == "json_object"
         else "answer in JSON of a schema",
     }

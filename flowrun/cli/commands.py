@@ -18,7 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "serve": ("flowrun.cli.serve:serve", "Serve every configured model at one endpoint."),
     "models": ("flowrun.cli.models:models", "List presets, endpoints and their models."),
     "keys": ("flowrun.cli.keys:keys", "Make, list, revoke and top up the gateway's keys."),
-    "usage": ("flowrun.cli.usage:usage", "Show what was used through the gateway."),
+    "usage": ("flowrun.cli.usage:usage", "Show what was used with the gateway's keys."),
     "doctor": ("flowrun.cli.doctor:doctor", "Say what is configured and what answers."),
     "init": ("flowrun.cli.init:init", "Write a commented starter pipeline and flowrun.toml."),
     "schema": ("flowrun.cli.schema:schema", "Print the JSON Schema of pipeline files for editors."),

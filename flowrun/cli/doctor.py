@@ -14,14 +14,18 @@ import click
 
 from flowrun import config as configuration
 from flowrun.cli.models import key_state
+from flowrun.cli.serve import EXTRA
 from flowrun.cli.streams import columns, put
-from flowrun.config import Config
+from flowrun.config import ENVIRONMENT, Config
 from flowrun.errors import ExitCode, FlowrunError
+from flowrun.gateway.ledger import open_ledger, path_of
 from flowrun.providers.base import Endpoint
 from flowrun.providers.router import Providers
 from flowrun.providers.stacks import missing_key
 from flowrun.providers.weights import SMOLLM2, find, models_folder
 from flowrun.reports.tables import table
+
+_ENDPOINT = ("endpoint", "key", "answers")
 
 
 @click.command()
@@ -48,6 +52,10 @@ def doctor(offline: bool, patience: float) -> int:
         ["calls at once", str(config.concurrency)],
         *_embedded(os.environ),
         ["MCP tools", _mcp()],
+        ["flowrun serve", _serve()],
+        ["its ledger", asyncio.run(_ledger(config.state, os.environ))],
+        ["environment", _variables(os.environ)],
+        *_headers(config, os.environ),
     ]
     put(table(facts, ["what", "state"], columns()) + "\n")
     answers = asyncio.run(_answers(config, None if offline else patience))
@@ -55,7 +63,7 @@ def doctor(offline: bool, patience: float) -> int:
         [name, key_state(endpoint, os.environ), answers.get(name, ("not asked", True))[0]]
         for name, endpoint in _remote(config).items()
     ]
-    put(table(rows, ["endpoint", "key", "answers"], columns()))
+    put(table(rows, _ENDPOINT, columns(), whole=_ENDPOINT[:2]))
     is_well = all(answers_well for _, answers_well in answers.values())
     return ExitCode.DONE if is_well else ExitCode.FAILED
 
@@ -75,6 +83,51 @@ def _mcp() -> str:
     if importlib.util.find_spec("mcp") is None:
         return 'not installed: python -m pip install "mcp>=2.3"'
     return "installed"
+
+
+def _serve() -> str:
+    """Whether `flowrun serve` can be started."""
+    missing = [name for name in EXTRA if importlib.util.find_spec(name) is None]
+    if missing:
+        wanted = "from a clone of flowrun, pip install '.[local,serve]'"
+        return f"not installed: {', '.join(missing)}; {wanted}"
+    return "installed"
+
+
+async def _ledger(state: Path, environ: Mapping[str, str]) -> str:
+    """Where the ledger is, and how many keys it has; none is made."""
+    url = environ.get("FLOWRUN_LEDGER")
+    try:
+        path = path_of(url, state)
+        if path is None:
+            return "in PostgreSQL, by FLOWRUN_LEDGER: flowrun keys list asks it"
+        if not path.exists():
+            return f"none yet: flowrun keys add NAME makes {path}"
+        ledger = open_ledger(url, state)
+        try:
+            count = len(await ledger.standings())
+        finally:
+            await ledger.aclose()
+    except FlowrunError as error:
+        return str(error)
+    return f"{path}, {count} key{'' if count == 1 else 's'}"
+
+
+def _variables(environ: Mapping[str, str]) -> str:
+    """The variables of flowrun that are set, without what they hold."""
+    return ", ".join(each for each in ENVIRONMENT if environ.get(each)) or "sets nothing"
+
+
+def _headers(config: Config, environ: Mapping[str, str]) -> list[list[str]]:
+    """The headers that endpoints are not sent, for their variables are not set."""
+    unset = [
+        f"{header} of {name}: {variable} is not set"
+        for name, endpoint in _remote(config).items()
+        if missing_key(endpoint, environ) is None
+        for header, variable in endpoint.header_env.items()
+        if not environ.get(variable, "").strip()
+    ]
+    return [["headers not sent", "; ".join(unset)]] if unset else []
 
 
 def _remote(config: Config) -> dict[str, Endpoint]:

@@ -20,13 +20,15 @@ from flowrun import config as configuration
 from flowrun.cli.streams import columns, put, say
 from flowrun.errors import UsageError
 from flowrun.gateway.auth import fingerprint, new_key, read_pepper
-from flowrun.gateway.base import UNITS, Account, Ledger, Standing, in_credits
+from flowrun.gateway.base import UNITS, Account, Ledger, Standing, counted, in_credits
 from flowrun.gateway.ledger import open_ledger
 from flowrun.reports.tables import table
 
 _LONGEST_NAME = 64
 _AMOUNT = re.compile(r"[+-]?[0-9]{1,12}(\.[0-9]{1,6})?")
-_HEADERS = ["name", "id", "credits", "held", "a minute", "in flight", "made", "state"]
+_HEADERS = (
+    *("name", "id", "credits", "set aside", "requests a minute", "at once", "made", "state"),
+)
 
 
 @asynccontextmanager
@@ -44,11 +46,12 @@ async def opened_ledger() -> AsyncIterator[Ledger]:
 def keys() -> None:
     """Make, list, revoke and top up the gateway's keys.
 
-    They stand in the ledger: FLOWRUN_LEDGER, else ledger.db in the state folder.
+    They stand in the ledger: FLOWRUN_LEDGER, else ledger.db in the state folder. They are
+    hashed with FLOWRUN_KEY_PEPPER, else with what the state folder keeps.
     """
 
 
-@keys.command()
+@keys.command(short_help="Make a key; it is shown once.")
 @click.argument("name")
 @click.option("--credits", metavar="N", help="Put so many credits on it.")
 @click.option(
@@ -89,13 +92,10 @@ async def _add(account: Account, key: str, units: int) -> None:
         put(key + "\n")
         if units:
             await ledger.top_up(account.id, units, note="with the key", now=time.time())
-    say(
-        f'the key "{account.name}" ({account.id}) has {in_credits(units)} credits; '
-        "it is not shown again"
-    )
+    say(f'the key "{account.name}" ({account.id}) has {counted(units)}; it is not shown again')
 
 
-@keys.command("list")
+@keys.command("list", short_help="List the keys and their credits.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_keys(as_json: bool) -> None:
     """List all keys and what is on them."""
@@ -105,7 +105,7 @@ def list_keys(as_json: bool) -> None:
     elif not standings:
         say("there are no keys: flowrun keys add NAME makes one")
     else:
-        put(table([_row(each) for each in standings], _HEADERS, columns()))
+        put(table([_row(each) for each in standings], _HEADERS, columns(), whole=_HEADERS))
 
 
 async def _standings() -> list[Standing]:
@@ -146,7 +146,7 @@ def _limit(limit: int | None) -> str:
     return "-" if limit is None else str(limit)
 
 
-@keys.command()
+@keys.command(short_help="End a key; its entries stay.")
 @click.argument("name")
 def revoke(name: str) -> None:
     """Make a key invalid, by its name or id; its entries stay."""
@@ -159,7 +159,10 @@ async def _revoke(name: str) -> None:
         await ledger.revoke(name, now=time.time())
 
 
-@keys.command(context_settings={"ignore_unknown_options": True})  # "-5" is none
+@keys.command(
+    short_help="Put credits on a key, or take some.",
+    context_settings={"ignore_unknown_options": True},  # "-5" is none
+)
 @click.argument("name")
 @click.argument("credits")
 @click.option("--note", default="", metavar="TEXT", help="Keep this with the entry.")
@@ -169,7 +172,7 @@ def topup(name: str, credits: str, note: str) -> None:
     A negative number takes credits off it, as many as are free.
     """
     standing = asyncio.run(_top_up(name, units_of(credits), note))
-    say(f'the key "{standing.account.name}" has {in_credits(standing.balance_units)} credits')
+    say(f'the key "{standing.account.name}" has {counted(standing.balance_units)}')
 
 
 async def _top_up(name: str, units: int, note: str) -> Standing:

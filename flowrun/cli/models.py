@@ -46,9 +46,11 @@ def models(endpoint: str | None, as_json: bool, offline: bool) -> None:
     if as_json:
         put(json.dumps({"presets": presets, "endpoints": _endpoints(config)}, indent=2) + "\n")
         return
-    put(table([[name, model] for name, model in presets.items()], ["name", "model"], columns()))
+    headers = ["name", "model"]
+    put(table([*map(list, presets.items())], headers, columns(), whole=headers))
     rows = [[name, each["key"], each["models"]] for name, each in _endpoints(config).items()]
-    put("\n" + table(rows, ["endpoint", "key", "models"], columns()))
+    headers = ["endpoint", "key", "models"]
+    put("\n" + table(rows, headers, columns(), whole=headers))
     put("\nflowrun models ENDPOINT asks one for its list\n")
 
 
@@ -78,10 +80,18 @@ def _meaning(router: Router, name: str) -> str:
 def _endpoints(config: Config) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     for name, each in Providers(config, in_flight=1).router.endpoints.items():
-        known = models_of(each, config)
-        listed = "any" if known is None else ", ".join(known)
-        found[name] = {"key": key_state(each, os.environ), "models": listed}
+        found[name] = {"key": key_state(each, os.environ), "models": _listed(each, config)}
     return found
+
+
+def _listed(endpoint: Endpoint, config: Config) -> str:
+    """The models that are known by name, or how many the kept list has."""
+    settings = config.endpoints.get(endpoint.name)
+    named = models_of(endpoint, config) or (settings.models if settings else ())
+    if named:
+        return ", ".join(named)
+    listed = kept(config.state, endpoint.name)
+    return "any" if listed is None else f"{len(listed.models)} in the kept list"
 
 
 def key_state(endpoint: Endpoint, environ: Mapping[str, str]) -> str:

@@ -12,62 +12,75 @@ from typing import TYPE_CHECKING
 import click
 
 from flowrun import config as configuration
+from flowrun.cli.greeting import greeting
 from flowrun.cli.streams import say
 from flowrun.config import Config
 from flowrun.errors import UsageError
 from flowrun.providers.router import Providers
-from flowrun.providers.stacks import missing_key
 from flowrun.serving import ServeSettings, Serving
 
 if TYPE_CHECKING:
+    from flowrun.gateway.log import LogKind
+    from flowrun.gateway.pipelines import Served
     from flowrun.gateway.service import Service
 
 _BACKLOG = 2048
 _PATIENCE_S = 10.0
 """Longer than this nobody waits for a slot at a provider: a 429 tells when to ask again."""
 
-_EXTRA = ("starlette", "uvicorn", "httptools", "prometheus_client")
+EXTRA = ("starlette", "uvicorn", "httptools", "prometheus_client")
+"""The packages that are installed for it alone."""
 
 
 @click.command()
 @click.argument("pipelines", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--host", help="The address to listen on; the default is this machine alone.")
 @click.option("--port", type=click.IntRange(0, 65_535), help="The port; 0 takes any free one.")
-def serve(pipelines: tuple[Path, ...], host: str | None, port: int | None) -> int:
+@click.option(
+    "--log",
+    "log_kind",
+    type=click.Choice(["none", "faults", "all"]),
+    default="faults",
+    show_default=True,
+    help="Which completions have a line on stderr.",
+)
+def serve(
+    pipelines: tuple[Path, ...], host: str | None, port: int | None, log_kind: LogKind
+) -> int:
     """Serve every configured model at one endpoint.
 
     OpenAI's and Gumloop's clients can talk to it. Without keys (see `flowrun keys`) it answers
     this machine alone, and counts no credits. Each of PIPELINES, files or folders of them, is
     the model pipeline/NAME; whoever may ask may have it run what its file says.
+
+    FLOWRUN_LEDGER says where keys and credits are, FLOWRUN_METRICS_TOKEN who else may read
+    /metrics.
     """
     config = _configured(host, port)
     settings = (config.serving or Serving()).serve
     try:
         # Imported here, for they belong to an extra.
         from flowrun.gateway.app import create_app
-        from flowrun.gateway.incoming import is_loopback
+        from flowrun.gateway.log import Log
         from flowrun.gateway.running import Running
         from flowrun.gateway.server import bound, server_of
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in _EXTRA:
+        if (error.name or "").partition(".")[0] not in EXTRA:
             raise
-        raise UsageError(
-            f"flowrun serve needs {error.name}: from a clone of flowrun, run "
-            "`pip install '.[serve]'`"
-        ) from error
-    service = _service(config, pipelines)
+        raise UsageError(_not_installed(error.name)) from error
+    service, served = _service(config, pipelines)
     has_keys = asyncio.run(_has_keys(config))
-    if not has_keys and not is_loopback(settings.host):
-        raise UsageError(
-            f"without keys only this machine may be answered, not {settings.host}: "
-            "make one by `flowrun keys add NAME`, or leave out --host"
-        )
-    running = Running()
-    app = create_app(service, running, metrics_token=os.environ.get("FLOWRUN_METRICS_TOKEN"))
+    if not has_keys:
+        _require_near(settings.host)
+    running, log = Running(), Log(log_kind)
+    log.hear()
+    token = os.environ.get("FLOWRUN_METRICS_TOKEN")
+    app = create_app(service, running, metrics_token=token, log=log)
     server = server_of(app, settings, on_drain=running.drain, on_cut=running.cut)
     with bound(settings.host, settings.port) as listening:
         listening.listen(_BACKLOG)  # whoever reads the address may ask at once
-        _tell(service, listening.getsockname(), has_keys=has_keys)
+        url = _url(listening.getsockname())
+        say("\n".join(greeting(url, config, served, os.environ, has_keys=has_keys)))
         server.run(sockets=[listening])
     return 0
 
@@ -81,7 +94,7 @@ def _configured(host: str | None, port: int | None) -> Config:
     return replace(config, serving=replace(serving, serve=said))
 
 
-def _service(config: Config, pipelines: tuple[Path, ...]) -> Service:
+def _service(config: Config, pipelines: tuple[Path, ...]) -> tuple[Service, dict[str, Served]]:
     from flowrun.gateway.auth import Keyring, read_pepper
     from flowrun.gateway.ledger import open_ledger
     from flowrun.gateway.pipelines import found
@@ -92,7 +105,23 @@ def _service(config: Config, pipelines: tuple[Path, ...]) -> Service:
     keyring = Keyring(ledger, read_pepper(config.state, os.environ), now=time.monotonic)
     providers = Providers(config, in_flight=settings.max_connections, patience_s=_PATIENCE_S)
     served = found(pipelines, config, providers)
-    return Service(config, providers, ledger=ledger, keyring=keyring, pipelines=served)
+    service = Service(config, providers, ledger=ledger, keyring=keyring, pipelines=served)
+    return service, served
+
+
+def _not_installed(name: str | None) -> str:
+    wanted = "from a clone of flowrun, run `pip install '.[local,serve]'`"
+    return f"flowrun serve needs {name}: {wanted}"
+
+
+def _require_near(host: str) -> None:
+    from flowrun.gateway.incoming import is_loopback
+
+    if not is_loopback(host):
+        raise UsageError(
+            f"without keys only this machine may be answered, not {host}: "
+            "make one by `flowrun keys add NAME`, or leave out --host"
+        )
 
 
 async def _has_keys(config: Config) -> bool:
@@ -106,31 +135,7 @@ async def _has_keys(config: Config) -> bool:
         await ledger.aclose()
 
 
-def _tell(service: Service, address: tuple[str, int], *, has_keys: bool) -> None:
-    """Says where it listens, whom it lets in, and what it can ask."""
+def _url(address: tuple[str, int]) -> str:
     host, port = address[:2]
     shown = f"[{host}]" if ":" in host else host
-    url = f"http://{shown}:{port}/v1"
-    say(f"flowrun serves at {url}")
-    if has_keys:
-        say("a key is needed: flowrun keys add NAME makes one")
-    else:
-        say("no key is needed, and only this machine is answered: flowrun keys add NAME makes one")
-    say(f"asks: {', '.join(_usable(service.config))}")
-    if service.pipelines:
-        say(f"runs: {', '.join(service.pipelines)}")
-    authorization = ' -H "authorization: Bearer $FLOWRUN_KEY"' if has_keys else ""
-    say(
-        f"try:  curl {url}/chat/completions -H 'content-type: application/json'{authorization} "
-        """-d '{"model": "recommended", "messages": [{"role": "user", "content": "Hello."}]}'"""
-    )
-
-
-def _usable(config: Config) -> list[str]:
-    """The endpoints that can be asked: those whose key is set, or which need none."""
-    endpoints = Providers(config, in_flight=1).router.endpoints
-    return [
-        name
-        for name, each in endpoints.items()
-        if each.dialect != "fake" and missing_key(each, os.environ) is None
-    ]
+    return f"http://{shown}:{port}/v1"

@@ -23,30 +23,37 @@ _ALWAYS = 1e12
 
 @click.command()
 @click.option(
-    "--by", default="key,model", metavar="NAMES", help="Group by key, model, day (key,model)."
+    "--by",
+    default="key,model",
+    metavar="NAMES",
+    help="Group by any of key, model, day; the default is key,model.",
 )
 @click.option("--since", metavar="DATE", help="From the beginning of this day, UTC.")
 @click.option("--until", metavar="DATE", help="To the end of this day, UTC.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def usage(by: str, since: str | None, until: str | None, as_json: bool) -> None:
-    """Show what was used through the gateway.
+    """Show what was used with the gateway's keys.
 
     Tokens of the prompts and of the answers, pictures, credits, and the dollars that providers
-    take for it, as far as they are known. DATE is as in 2026-10-31.
+    take for it, as far as they are known; what callers pay to a provider by a key of their own
+    is counted too. DATE is as in 2026-10-31.
     """
     groups = _groups(by)
     begin = 0.0 if since is None else _time(since, "--since")
     end = _ALWAYS if until is None else _time(until, "--until", days=1)
+    if since is not None and begin >= end:
+        raise UsageError(f"--since {since} is after --until {until}")
     rows = asyncio.run(_rows(groups, begin, end))
     if as_json:
         put(json.dumps([_facts(groups, each) for each in rows], indent=2) + "\n")
     elif not rows:
-        say("nothing was used")
+        say("nothing was used with a key")
     else:
         shown = [_cells(each) for each in rows]
         if len(rows) > 1 and groups:
             shown.append(_cells(_total(rows, len(groups))))
-        put(table(shown, [*groups, *_COUNTS], columns()))
+        headers = [*groups, *_COUNTS]
+        put(table(shown, headers, columns(), whole=headers))
 
 
 async def _rows(by: Sequence[Grouping], since: float, until: float) -> list[UsageRow]:

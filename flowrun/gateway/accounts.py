@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from flowrun.errors import UsageError, did_you_mean
-from flowrun.gateway.base import Account, Standing, in_credits
+from flowrun.gateway.base import Account, Standing, counted, in_credits
 from flowrun.gateway.database import Row, Transaction
 from flowrun.gateway.entries import Entry, add_top_up
 
@@ -34,7 +36,13 @@ def add(transaction: Transaction, account: Account, now: float) -> None:
             {"id": account.id},
         )
     elif (found := find(transaction, account.fingerprint)) is None or found.id != account.id:
-        raise UsageError(f'a key is called "{account.name}" already: choose another name')
+        raise UsageError(_taken(account.name, _named(transaction, account.name)))
+
+
+def _taken(name: str, rows: Sequence[Row]) -> str:
+    if rows and rows[0][1] is not None:
+        return f'a key was called "{name}" and is revoked: names are not used twice'
+    return f'a key is called "{name}" already: choose another name'
 
 
 def find(transaction: Transaction, fingerprint: str) -> Account | None:
@@ -62,9 +70,12 @@ def revoke(transaction: Transaction, name: str, now: float) -> None:
 def top_up(transaction: Transaction, name: str, units: int, entry: Entry) -> Standing:
     """Adds units, or takes them as far as they are free; `entry` has no account yet.
 
-    Raises: UsageError if there is no such key, or not so much to take.
+    Raises: UsageError if there is no such key, it is revoked, or has not so much to take.
     """
     id = _id_of(transaction, name)
+    account = _read(transaction, id).account
+    if account.is_revoked:
+        raise UsageError(f'"{account.name}" is revoked')
     if add_top_up(transaction, Entry(entry.id, id, entry.at, entry.note), units):
         is_done = transaction.execute(
             """UPDATE ledger_balances SET balance = balance + :units
@@ -78,22 +89,28 @@ def top_up(transaction: Transaction, name: str, units: int, entry: Entry) -> Sta
 
 def _too_much(standing: Standing, units: int) -> str:
     free = max(0, standing.balance_units - standing.held_units)
-    held = f" ({in_credits(standing.held_units)} are held)" if standing.held_units else ""
+    held = f" ({in_credits(standing.held_units)} set aside)" if standing.held_units else ""
     return (
-        f'"{standing.account.name}" has {in_credits(free)} credits that are free{held}: '
+        f'"{standing.account.name}" has {counted(free)} free{held}: '
         f"{in_credits(-units)} cannot be taken"
     )
 
 
 def _id_of(transaction: Transaction, name: str) -> str:
-    rows = transaction.execute(
-        "SELECT id FROM ledger_accounts WHERE id = :name OR name = :name", {"name": name}
-    )
+    rows = _named(transaction, name)
     if not rows:
         known = [str(row[0]) for row in transaction.execute("SELECT name FROM ledger_accounts")]
         mend = did_you_mean(name, known) or "flowrun keys list shows them"
         raise UsageError(f'no key is called "{name}"; {mend}')
     return str(rows[0][0])
+
+
+def _named(transaction: Transaction, name: str) -> Sequence[Row]:
+    """The key of that name or id: its id, and when it was revoked."""
+    return transaction.execute(
+        "SELECT id, revoked_at FROM ledger_accounts WHERE id = :name OR name = :name",
+        {"name": name},
+    )
 
 
 def _read(transaction: Transaction, id: str) -> Standing:

@@ -24,20 +24,23 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from flowrun.digest import JsonValue
-from flowrun.errors import FlowrunError
+from flowrun.errors import FlowrunError, did_you_mean
 from flowrun.gateway.base import OPEN, Listed
 from flowrun.gateway.completions import Completions
 from flowrun.gateway.events import ALIVE_EVERY_S
 from flowrun.gateway.faults import Fault, body_of, fault_of, headers_of
 from flowrun.gateway.incoming import headers_of as heard
 from flowrun.gateway.incoming import is_loopback, require_local_host
+from flowrun.gateway.log import Log
 from flowrun.gateway.metrics import CONTENT_TYPE, Metrics
 from flowrun.gateway.models_list import body_of as list_of
 from flowrun.gateway.models_list import row_of
 from flowrun.gateway.running import Running
 from flowrun.gateway.service import Service
+from flowrun.providers.wording import brief
 
 Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
+_LONGEST_SHOWN = 100
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
 
 
@@ -46,16 +49,18 @@ def create_app(
     running: Running,
     *,
     metrics_token: str | None = None,
+    log: Log | None = None,
     alive_every_s: float = ALIVE_EVERY_S,
 ) -> Starlette:
     """The ASGI app; it closes the service when it ends.
 
     `running` is told by the server when to drain and to cut. `metrics_token` lets in whoever
-    asks for the metrics from elsewhere. A stream that is silent for `alive_every_s` is kept alive.
+    asks for the metrics from elsewhere. Without a `log` nothing is written. A stream that is
+    silent for `alive_every_s` is kept alive.
     """
     metrics = Metrics()
     pages = Pages(service, running, metrics, metrics_token)
-    completions = Completions(service, running, metrics, alive_every_s=alive_every_s)
+    completions = Completions(service, running, metrics, log=log, alive_every_s=alive_every_s)
     app = Starlette(
         routes=[
             *(
@@ -93,10 +98,14 @@ class Pages:
     async def model(self, request: Request) -> Response:
         """One model by its id, which may hold slashes."""
         wanted = request.path_params["id"]
-        for each in await self._listed(request):
-            if each.id == wanted:
-                return _json(row_of(each, created=self._created))
-        raise Fault(404, "no model has that id", code="model_not_found", param="model")
+        listed = {each.id: each for each in await self._listed(request)}
+        if wanted in listed:
+            return _json(row_of(listed[wanted], created=self._created))
+        shown = brief(wanted, limit=_LONGEST_SHOWN)
+        mend = did_you_mean(shown, listed) or "GET /v1/models lists them"
+        raise Fault(
+            404, f'no model has the id "{shown}": {mend}', code="model_not_found", param="model"
+        )
 
     async def health(self, request: Request) -> Response:
         """Whether new work is taken; asks nobody."""
@@ -159,11 +168,20 @@ async def _refused(request: Request, error: Exception) -> Response:
     """What Starlette refuses: an unknown path, a wrong method."""
     assert isinstance(error, HTTPException)
     if error.status_code == 404:
-        fault = Fault(404, "there is nothing at this path", code="not_found")
+        fault = Fault(404, _nothing_at(request), code="not_found")
     else:
         said = f"{request.method} is not allowed here"
         fault = Fault(error.status_code, said, code="method_not_allowed")
     return _fault(fault, dict(error.headers or {}))
+
+
+def _nothing_at(request: Request) -> str:
+    path = brief(request.url.path, limit=_LONGEST_SHOWN)
+    host = brief(request.headers.get("host", ""), limit=_LONGEST_SHOWN) or "HOST"
+    base = f"{request.url.scheme}://{host}/v1"
+    return (
+        f"nothing is at {path}: the API's base is {base}, with /v1/chat/completions and /v1/models"
+    )
 
 
 async def _failed(request: Request, error: Exception) -> Response:

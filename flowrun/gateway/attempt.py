@@ -112,7 +112,7 @@ class Attempt:
             return
         self._is_over = True
         usage = self.usage
-        is_estimate = usage is None or not self._has_ended
+        is_estimate = not self._has_ended or _is_hollow(usage, self._characters)
         if is_estimate:
             usage = self.usage = _guessed(usage, estimate(self.request, self._characters))
         if not self._bill.is_paid or usage is None:
@@ -167,8 +167,18 @@ class Attempt:
         self._dropped.append(param)
 
 
+def _is_hollow(told: Usage | None, characters: int) -> bool:
+    """Whether a use cannot be true: none at all of a prompt, or of an answer that is there."""
+    if told is None:
+        return True
+    is_silent = characters > 0 and not told.output_tokens
+    return told.cost_usd is None and (is_silent or not told.prompt_tokens)
+
+
 def _guessed(told: Usage | None, guess: Usage) -> Usage:
-    """What a reply that broke off has used: as told, but for an output told to its beginning."""
+    """A use that is told in part: of what is missing, or told to its beginning only, the guess."""
     if told is None:
         return guess
-    return replace(told, output_tokens=max(told.output_tokens, guess.output_tokens))
+    fresh = told.input_tokens if told.prompt_tokens else guess.input_tokens
+    output = max(told.output_tokens, guess.output_tokens)
+    return replace(told, input_tokens=fresh, output_tokens=output)

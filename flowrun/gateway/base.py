@@ -24,6 +24,11 @@ def in_credits(units: int) -> str:
     return f"{(Decimal(units) / UNITS).normalize():f}"
 
 
+def counted(units: int) -> str:
+    """Units as words: `1 credit`, `2.5 credits`."""
+    return f"{in_credits(units)} credit{'' if units == UNITS else 's'}"
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
     """A gateway key as its owner may know it; None is no limit of its own.

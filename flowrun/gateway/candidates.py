@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from typing import Protocol
 
 from flowrun.chat.messages import ChatRequest
 from flowrun.chat.usage import Price
 from flowrun.dataclass import dataclass
+from flowrun.digest import JsonValue
+from flowrun.errors import UsageError, did_you_mean
+from flowrun.gateway.faults import Fault
 from flowrun.gateway.fitting import fitted
 from flowrun.providers.base import Endpoint, Provider
 from flowrun.providers.resolved import Resolved
 from flowrun.providers.router import Providers
 from flowrun.serving import ServeSettings
+
+PREFIX = "pipeline/"
+PASSED_OVER = ("max_completion_tokens", "user")
+"""Options that mean nothing to a pipeline and are sent by most clients unasked."""
 
 _MOST_PRICES = 10_000
 
@@ -26,6 +34,11 @@ class Pipeline(Provider, Protocol):
     @property
     def description(self) -> str:
         """What the file says of itself."""
+        ...
+
+    @property
+    def inputs(self) -> Sequence[Mapping[str, JsonValue]]:
+        """What it is given, each with its name and type."""
         ...
 
     @property
@@ -83,23 +96,59 @@ class Candidates:
 
         Raises: UsageError if nobody does, or has no key; Fault if it cannot take the request.
         """
-        pipeline = self._pipelines.get(name)
-        if pipeline is not None:
-            wanted = replace(request, model=name)
-            return Candidate(name, pipeline, wanted, worst_usd=pipeline.worst_usd)
-        resolved = await self._providers.route(name, request)
+        if name.startswith(PREFIX):
+            return self._pipeline(name, request)
+        resolved = await self._route(name, request)
         endpoint = resolved.endpoint
         own_key = own_keys.get(endpoint.name)
         wanted, ignored = fitted(request, resolved, self._settings)
         return Candidate(
             resolved.label,
-            self._providers.provider(resolved, retries=0, restarts=False, own_key=own_key),
+            self._provider(resolved, own_key),
             wanted,
             await self._price(resolved) if is_paid else None,
             endpoint,
             has_own_key=own_key is not None,
             ignored=ignored,
         )
+
+    def _pipeline(self, name: str, request: ChatRequest) -> Candidate:
+        """The pipeline of that name. Raises: Fault 404 if none is served."""
+        pipeline = self._pipelines.get(name)
+        if pipeline is None:
+            bare = name.removeprefix(PREFIX)
+            near = did_you_mean(bare, [each.removeprefix(PREFIX) for each in self._pipelines])
+            mend = near.replace("did you mean ", f"did you mean {PREFIX}")
+            said = f'no pipeline "{bare}" is served: {mend or "GET /v1/models lists them"}'
+            if not self._pipelines:
+                said = "this server runs no pipelines"
+            raise Fault(404, said, code="model_not_found", param="model")
+        ignored = [each for each in PASSED_OVER if each in request.options]
+        if request.modalities != ("text",):
+            ignored.append("modalities")
+        wanted = replace(request, model=name)
+        worst_usd = pipeline.worst_usd
+        return Candidate(name, pipeline, wanted, ignored=tuple(ignored), worst_usd=worst_usd)
+
+    async def _route(self, name: str, request: ChatRequest) -> Resolved:
+        """Where a name leads. Raises: UsageError if nowhere."""
+        try:
+            return await self._providers.route(name, request)
+        except UsageError as error:
+            if PREFIX + name not in self._pipelines:
+                raise
+            said = f'"{name}" is no model: did you mean {PREFIX}{name}?'
+            raise Fault(404, said, code="model_not_found", param="model") from error
+
+    def _provider(self, resolved: Resolved, own_key: str | None) -> Provider:
+        """Who answers. Raises: UsageError without a key; Fault 400 for one that is none."""
+        ask = partial(self._providers.provider, resolved, retries=0, restarts=False)
+        if own_key is None:
+            return ask()
+        try:
+            return ask(own_key=own_key)
+        except UsageError as error:
+            raise Fault(400, str(error), code="invalid_provider_key") from error
 
     async def _price(self, resolved: Resolved) -> Price | None:
         label = resolved.label

@@ -75,6 +75,10 @@ def _request(name: str, data: Mapping[str, JsonValue], dropped: set[str]) -> Cha
     messages = messages_of(data.get("messages"), dropped, draws=draws)
     tools = tools_of(data.get("tools"), dropped)
     may_be_parallel = _truth(data, "parallel_tool_calls")
+    choice = tool_choice_of(data.get("tool_choice"), tools)
+    if not tools:
+        about_tools = ("parallel_tool_calls", "tool_choice")
+        dropped.update(name for name in about_tools if data.get(name) is not None)
     return ChatRequest(
         name,
         messages,
@@ -84,7 +88,7 @@ def _request(name: str, data: Mapping[str, JsonValue], dropped: set[str]) -> Cha
         image_config,
         options.provider_of(data.get("provider")),
         tools,
-        tool_choice_of(data.get("tool_choice"), tools),
+        choice,
         may_be_parallel if tools else None,
     )
 

@@ -107,7 +107,7 @@ def _block(value: JsonValue, param: str) -> Block:
 
 
 def _is_thought(block: Block) -> bool:
-    """Whether what goes back as it is may do so: no file or address, which cost beyond their size."""
+    """Whether what goes back as it is may: no file or address, which cost beyond their size."""
     match block:
         case {"by": "anthropic", "block": held}:
             return isinstance(held, dict) and held.get("type") in _ANTHROPIC_THOUGHTS

@@ -54,6 +54,9 @@ REFUSED: Mapping[str, str] = {
 }
 """Fields that are refused with a reason; an empty one says nothing, and passes."""
 
+_BY_ITS_PRESENCE = "web_search_options"
+"""Asks for a search by being there, even if it is empty."""
+
 _EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 _LONGEST_TEXT = 1_000
 _MOST_STOPS = 4
@@ -81,7 +84,8 @@ def options_of(data: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
 def refuse_extras(data: Mapping[str, JsonValue]) -> None:
     """Raises: Fault for what asks for something that there is not."""
     for name, why in REFUSED.items():
-        if data.get(name) not in (None, False, "", {}, []):
+        value = data.get(name)
+        if value not in (None, False, "", {}, []) or (name == _BY_ITS_PRESENCE and value == {}):
             raise refused(name, f'cannot take "{name}": {why}')
     if (answers := data.get("n")) is not None and whole_of(answers, "n", 1, 128) != 1:
         raise refused("n", f'cannot take "n": {_ONE_ANSWER}')

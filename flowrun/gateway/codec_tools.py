@@ -23,6 +23,9 @@ _TOOL = frozenset(("type", "function", "cache_control"))
 _FUNCTION = frozenset(("name", "description", "parameters", "strict"))
 _FORMAT = frozenset(("type", "json_schema"))
 _SCHEMA = frozenset(("name", "description", "schema", "strict"))
+_OF_SCHEMAS = frozenset(
+    ("type", "properties", "$ref", "$schema", "anyOf", "oneOf", "allOf", "enum")
+)
 
 
 def tools_of(value: JsonValue, dropped: set[str]) -> tuple[ToolDefinition, ...]:
@@ -42,11 +45,14 @@ def tools_of(value: JsonValue, dropped: set[str]) -> tuple[ToolDefinition, ...]:
 def _tool(value: JsonValue, param: str, dropped: set[str]) -> ToolDefinition:
     data = object_of(value, param)
     _refuse_kind(data, param)
-    refuse_unknown(data, _TOOL, param)
+    refuse_unknown(data, _TOOL if "function" in data else _TOOL | _FUNCTION, param)
     if data.get("cache_control") is not None:
         dropped.add("tools[].cache_control")
+    if data.get("function") is None:
+        mend = 'write {"type": "function", "function": {"name": …}}'
+        raise refused(f"{param}.function", f'"{param}" has no function: {mend}')
     param = f"{param}.function"
-    function = object_of(data.get("function"), param)
+    function = object_of(data["function"], param)
     refuse_unknown(function, _FUNCTION, param)
     if function.get("strict") is not None:
         truth_of(function["strict"], f"{param}.strict")
@@ -95,6 +101,9 @@ def response_format_of(value: JsonValue, dropped: set[str]) -> ResponseFormat:
         return ResponseFormat("json_object")
     param = "response_format.json_schema"
     held = object_of(data.get("json_schema"), param)
+    if held.get("schema") is None and held.keys() & _OF_SCHEMAS:
+        mend = 'write "json_schema": {"name": …, "schema": {…}}'
+        raise refused(f"{param}.schema", f"the schema stands inside json_schema: {mend}")
     refuse_unknown(held, _SCHEMA, param)
     if held.get("description") is not None:
         text_of(held["description"], f"{param}.description")

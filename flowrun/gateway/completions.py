@@ -37,6 +37,7 @@ from flowrun.gateway.incoming import (
 from flowrun.gateway.incoming import (
     headers_of as heard,
 )
+from flowrun.gateway.log import Ended, Log
 from flowrun.gateway.metrics import Metrics
 from flowrun.gateway.running import Running, Watch, shutting_down
 from flowrun.gateway.service import Call, Service
@@ -61,6 +62,7 @@ class Completions:
         running: Running,
         metrics: Metrics,
         *,
+        log: Log | None = None,
         alive_every_s: float = ALIVE_EVERY_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -68,6 +70,7 @@ class Completions:
         self._alive_every_s = alive_every_s
         self._running = running
         self._metrics = metrics
+        self._log = log or Log("none")
         self._clock = clock
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
@@ -83,7 +86,10 @@ class Completions:
                 _note(error)
                 await exchange.refuse(_fault_of_ours())
             finally:
-                exchange.count(self._metrics, self._clock() - began)
+                seconds = self._clock() - began
+                exchange.count(self._metrics, seconds)
+                if self._log.wants(exchange.fault):
+                    self._log.ended(exchange.ended(seconds))
 
 
 class Exchange:
@@ -103,7 +109,9 @@ class Exchange:
         self._events: Events | None = None
         self._streamed: Streamed | None = None
         self._attempt: Attempt | None = None
+        self._key = ""
         self.status = _GONE
+        self.fault: Fault | None = None
 
     async def answer(self, scope: Mapping[str, Any], receive: Receive, now: float) -> None:
         """All of it. Raises: FlowrunError, which is still to be told."""
@@ -112,6 +120,7 @@ class Exchange:
         service = self._service
         self._running.require_open()
         account = await service.account(headers.get("authorization"))
+        self._key = account.name
         if account.id == OPEN:
             require_local_host(headers)
         require_json(headers)
@@ -136,12 +145,15 @@ class Exchange:
     async def refuse(self, fault: Fault) -> None:
         """Tells a fault: by its status, or in a stream that has begun."""
         self.status = fault.status
+        self.fault = fault
         events = self._events
         if events is not None and events.is_started:
             await events.write(self._broken(fault))
             await events.end()
             return
         about = {"x-request-id": self._id, **headers_of(fault)}
+        if self._call is not None and self._call.asked.dropped:
+            about["x-flowrun-dropped"] = listed(self._call.asked.dropped)
         if fault.status in _LAST or not (self._is_read or is_short(self._headers)):
             about["connection"] = "close"
         await self._put(fault.status, encoded(about), body_of(fault))
@@ -154,6 +166,14 @@ class Exchange:
             return
         label, units = attempt.candidate.label, attempt.units or 0
         metrics.ended(label, self.status, seconds, usage=attempt.usage, units=units)
+
+    def ended(self, seconds: float) -> Ended:
+        """What the log tells of it."""
+        if self._attempt is not None:
+            model = self._attempt.candidate.label
+        else:
+            model = "" if self._call is None else self._call.asked.name
+        return Ended(self.status, model, seconds, self._key, self._id, self.fault)
 
     async def _whole(self, call: Call) -> None:
         answer = await self._service.whole(call)
@@ -179,7 +199,8 @@ class Exchange:
                 async for data in streamed.chunks():
                     await events.write(data)
                 await events.end()
-                self.status = 200 if streamed.failure is None else streamed.failure.status
+                self.fault = streamed.failure
+                self.status = 200 if self.fault is None else self.fault.status
             finally:
                 await streamed.aclose("cut" if self._running.is_draining else "gone")
 

@@ -11,10 +11,12 @@ from dataclasses import replace
 
 from flowrun.chat.capabilities import Capabilities, lacks, refusal
 from flowrun.chat.messages import ChatRequest
+from flowrun.chat.schema import InvalidSchema, compile_schema
 from flowrun.digest import JsonValue
 from flowrun.gateway.faults import Fault
 from flowrun.providers.base import Endpoint
 from flowrun.providers.resolved import Resolved
+from flowrun.providers.wording import brief
 from flowrun.serving import ServeSettings
 
 _HELD_TO_PRIVACY = ("openrouter", "gumloop")
@@ -40,6 +42,8 @@ def fitted(
     ignored = [unread] if unread else []
     if request.image_config and not makes_image:
         ignored.append("image_config")
+    if resolved.endpoint.dialect == "local" and "user" in request.options:
+        ignored.append("user")
     found = replace(
         request,
         model=resolved.model,
@@ -48,6 +52,8 @@ def fitted(
         provider=routing,
     )
     _require_able(found, resolved)
+    if resolved.endpoint.dialect == "local":
+        _require_schemas(found)
     return found, tuple(ignored)
 
 
@@ -98,6 +104,20 @@ def _is_strict(said: dict[str, JsonValue], name: str) -> bool:
     return said.get(name) is True or said.get(name) == "deny"
 
 
+def _require_schemas(request: ChatRequest) -> None:
+    """Refuses what is no JSON Schema; elsewhere the provider does. Raises: Fault 400."""
+    said = request.response_format.schema
+    schemas = {} if said is None else {"response_format.json_schema.schema": said}
+    for at, each in enumerate(request.tools):
+        schemas[f"tools[{at}].function.parameters"] = each.parameters
+    for param, schema in schemas.items():
+        try:
+            compile_schema(schema)
+        except InvalidSchema as error:
+            message = f'"{param}" is no JSON Schema: {brief(str(error))}'
+            raise Fault(400, message, code="invalid_request", param=param) from None
+
+
 def _require_able(request: ChatRequest, resolved: Resolved) -> None:
     """Refuses what the model is known not to have. Raises: Fault 400, 501."""
     able, endpoint = resolved.capabilities, resolved.endpoint
@@ -110,5 +130,5 @@ def _require_able(request: ChatRequest, resolved: Resolved) -> None:
         lacks(endpoint.capabilities, request) == param
     )
     code = "unsupported_modality" if param == "modalities" else "unsupported_capability"
-    message = refusal(resolved.label, param, request)
+    message = refusal(resolved.label, param, request, able)
     raise Fault(501 if is_of_all else 400, message, code=code, param=param)

@@ -11,6 +11,7 @@ swept, as by a process that slept, is charged all the same.
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Sequence
 from dataclasses import replace
@@ -35,6 +36,10 @@ from flowrun.gateway.entries import Entry
 from flowrun.gateway.sqlite import SqliteDatabase
 from flowrun.store.folder import prepare
 
+_FILE = "ledger.db"
+_OF_PASSWORDS = "@=?"
+"""What stands in addresses that may hold one."""
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]{0,19}")
 _SWEPT_FOR_S = 7 * 86_400.0
 """How long a swept hold is known, for a settle that comes late."""
 
@@ -48,22 +53,37 @@ def open_ledger(url: str | None, state: Path) -> Ledger:
     Raises: UsageError for an address of another kind, or if what it needs is not installed.
     """
     if not url:
-        return SqlLedger(SqliteDatabase(state / "ledger.db", prepare=prepare))
+        return SqlLedger(SqliteDatabase(state / _FILE, prepare=prepare))
+    if (path := path_of(url, state)) is not None:
+        return SqlLedger(SqliteDatabase(path))
+    try:
+        # The client library belongs to an extra.
+        from flowrun.gateway.postgres import PostgresDatabase
+    except ImportError as error:
+        wanted = 'python -m pip install "psycopg[binary]>=3.3"'
+        raise UsageError(f"a ledger in PostgreSQL needs psycopg: {wanted}") from error
+    return SqlLedger(PostgresDatabase(url))
+
+
+def path_of(url: str | None, state: Path) -> Path | None:
+    """The file of the ledger at an address; None if it is in PostgreSQL.
+
+    Raises: UsageError for an address of another kind, which never shows a password.
+    """
+    if not url:
+        return state / _FILE
     scheme, _, rest = url.partition("://")
     if scheme == "sqlite" and len(rest) > 1 and rest.startswith("/"):
-        return SqlLedger(SqliteDatabase(Path(rest[1:])))
-    if scheme in ("postgresql", "postgres"):
-        try:
-            # The client library belongs to an extra.
-            from flowrun.gateway.postgres import PostgresDatabase
-        except ImportError as error:
-            wanted = 'python -m pip install "psycopg[binary]>=3.3"'
-            raise UsageError(f"a ledger in PostgreSQL needs psycopg: {wanted}") from error
-        return SqlLedger(PostgresDatabase(url))
-    raise UsageError(
-        f'FLOWRUN_LEDGER: "{scheme:.20}:" is no ledger; '
-        "write sqlite:///path or postgresql://user@host/database"
-    )
+        return Path(rest[1:])
+    if scheme in ("postgresql", "postgres") and rest:
+        return None
+    usual = "write sqlite:///path or postgresql://user@host/database"
+    if any(sign in url for sign in _OF_PASSWORDS):
+        kind = f'"{scheme}:" is no ledger' if rest and _SCHEME.fullmatch(scheme) else "is no ledger"
+        raise UsageError(f"FLOWRUN_LEDGER: {kind}; {usual}")
+    is_plain = "://" not in url and ":" not in url
+    mend = f"write sqlite:///{url}" if is_plain else usual
+    raise UsageError(f'FLOWRUN_LEDGER: "{url}" is no ledger; {mend}')
 
 
 class SqlLedger:

@@ -9,7 +9,14 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from flowrun.chat.usage import Usage
@@ -24,6 +31,7 @@ class Metrics:
     """The counters of one server."""
 
     def __init__(self) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # a series beside each one, which nobody asks for
         self._registry = CollectorRegistry()
         self._models: set[str] = set()
         self._requests = Counter(

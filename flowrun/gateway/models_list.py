@@ -65,6 +65,7 @@ def _all(
         facts: dict[str, JsonValue] = {}
         if pipeline.description:
             facts["description"] = pipeline.description
+        facts["inputs"] = [dict(each) for each in pipeline.inputs]
         yield Listed(name, "pipelines", _GROUPS["pipeline"], facts)
     for known in (*known_models(config), *map(_fake, MODELS["fake"])):
         yield from _named(known.label, known.endpoint, providers, known.facts)

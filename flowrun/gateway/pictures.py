@@ -15,12 +15,14 @@ from flowrun.chat.messages import ChatRequest, ImageUrl, Message, Part
 from flowrun.errors import ToolError
 from flowrun.gateway.faults import Fault
 from flowrun.serving import ServeSettings
-from flowrun.tools.addresses import Resolve, look_up
+from flowrun.tools.addresses import NotPublic, Resolve, look_up
 from flowrun.tools.web import Web
 
 _TIMEOUT_S = 20.0
 _MOST_IN_A_REQUEST = 32
 _MOST_AT_ONCE = 4
+_MOST_BYTES_IN_A_REQUEST = 64 * 2**20
+_CANNOT = "a picture cannot be fetched"
 
 
 class Pictures:
@@ -41,7 +43,7 @@ class Pictures:
         if len(places) > _MOST_IN_A_REQUEST:
             said = f"a request may name {_MOST_IN_A_REQUEST} pictures by address at most"
             raise _refused(said, places[_MOST_IN_A_REQUEST][:2])
-        gate = asyncio.Semaphore(_MOST_AT_ONCE)
+        gate = _Gate()
         try:
             async with asyncio.timeout(_TIMEOUT_S), asyncio.TaskGroup() as group:
                 tasks = {
@@ -58,14 +60,36 @@ class Pictures:
         """Closes the connections."""
         await self._web.aclose()
 
-    async def _fetched(self, place: tuple[int, int, str], gate: asyncio.Semaphore) -> Image:
+    async def _fetched(self, place: tuple[int, int, str], gate: _Gate) -> Image:
         message, part, url = place
         try:
-            async with gate:
+            async with gate.slots:
                 answer = await self._web.get(url, timeout_s=_TIMEOUT_S)
+            gate.count(len(answer.body))
             return Image.from_bytes(answer.body)
+        except NotPublic as error:
+            said = error.within("serve")
+            fault = _refused(str(error.shown), (message, part))
+            raise fault.logged_as(f"{_CANNOT}: {said}") from None
         except (ToolError, ValueError) as error:
-            raise _refused(str(error), (message, part)) from None
+            told = error.shown if isinstance(error, ToolError) else None
+            fault = _refused(told or str(error), (message, part))
+            raise fault.logged_as(f"{_CANNOT}: {error}") from None
+
+
+class _Gate:
+    """What the pictures of one request may take together."""
+
+    def __init__(self) -> None:
+        self.slots = asyncio.Semaphore(_MOST_AT_ONCE)
+        self._left_bytes = _MOST_BYTES_IN_A_REQUEST
+
+    def count(self, size_bytes: int) -> None:
+        """Counts one in. Raises: ValueError if that is too much."""
+        self._left_bytes -= size_bytes
+        if self._left_bytes < 0:
+            most = _MOST_BYTES_IN_A_REQUEST // 2**20
+            raise ValueError(f"the pictures of a request may have {most} MiB together")
 
 
 def _first(faults: BaseExceptionGroup[Fault]) -> Fault:
@@ -93,7 +117,7 @@ def _filled(request: ChatRequest, found: dict[tuple[int, int], Image]) -> Iterat
 def _refused(why: str, place: tuple[int, int]) -> Fault:
     return Fault(
         400,
-        f"a picture cannot be fetched: {why}",
+        f"{_CANNOT}: {why}",
         code="invalid_image_url",
         param=f"messages[{place[0]}].content[{place[1]}].image_url.url",
     )

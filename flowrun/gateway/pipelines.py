@@ -15,32 +15,46 @@ import asyncio
 import io
 import json
 import re
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import cast
+from urllib.parse import urlsplit
 
 from flowrun import api
 from flowrun.chat.images import Image
 from flowrun.chat.messages import ChatReply, ChatRequest, Delta, Text, fold
 from flowrun.config import Config
+from flowrun.digest import JsonValue
 from flowrun.document.task import Input
-from flowrun.errors import BudgetReached, FlowrunError, StepError, Unsupported, UsageError
+from flowrun.errors import (
+    BudgetReached,
+    FlowrunError,
+    StepError,
+    Unsupported,
+    UsageError,
+    did_you_mean,
+)
+from flowrun.gateway.candidates import PASSED_OVER, PREFIX
 from flowrun.gateway.faults import Fault
-from flowrun.providers.router import Providers
+from flowrun.masking import Masker
+from flowrun.providers.catalog import endpoints
+from flowrun.providers.router import Providers, resolve
+from flowrun.providers.wording import brief
 from flowrun.reports.base import Reporter
 from flowrun.reports.plain import Plain
 from flowrun.run.events import Event, OutputWritten
 from flowrun.run.execution import RunResult
 from flowrun.run.outputs import plain
 
-PREFIX = "pipeline/"
+_MOST_KEYS = 100
+"""An object of more is no set of inputs, and is not looked through for near ones."""
+
 _SUFFIXES = (".yaml", ".yml")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,100}")
-_SAID = ("max_completion_tokens", "user")
-"""Options that mean nothing to a pipeline and are sent by most clients unasked."""
 
 
 def found(paths: Iterable[Path], config: Config, providers: Providers) -> dict[str, Served]:
@@ -69,7 +83,7 @@ def _files(paths: Iterable[Path]) -> list[Path]:
         if path.is_dir():
             inside = sorted(each for each in path.iterdir() if each.suffix in _SUFFIXES)
             if not inside:
-                raise UsageError(f'"{path}" holds no pipeline: no file of it ends in .yaml')
+                raise UsageError(f'"{path}" holds no pipeline: no file of it ends in .yaml or .yml')
             files += inside
         else:
             files.append(path)
@@ -86,6 +100,8 @@ class Served:
         self.path = path
         self._pipeline = pipeline
         self._providers = providers
+        self._is_free = _is_free(pipeline)
+        self._masker = Masker(_innards(pipeline.config))
 
     @property
     def description(self) -> str:
@@ -94,8 +110,24 @@ class Served:
 
     @property
     def worst_usd(self) -> Decimal | None:
-        """What a run costs at most in US dollars: its budget; None where it has none."""
-        return self._pipeline.plan.budget_usd
+        """What a run costs at most in US dollars: its budget; None where nobody can tell."""
+        said = self._pipeline.plan.budget_usd
+        return Decimal(0) if said is None and self._is_free else said
+
+    @property
+    def inputs(self) -> Sequence[Mapping[str, JsonValue]]:
+        """What it is given, as the list of models tells it."""
+        return [_told(each) for each in self._pipeline.plan.inputs]
+
+    @property
+    def missing(self) -> str | None:
+        """Which keys of its models are not set; None if it can be run as things are."""
+        providers = self._providers or Providers(self._pipeline.config, in_flight=1)
+        try:
+            providers.require(api.constant_models(self._pipeline.plan, {}))
+        except UsageError as error:
+            return "; ".join(str(error).splitlines())
+        return None
 
     async def send(self, request: ChatRequest) -> ChatReply:
         """The outputs of a run."""
@@ -106,7 +138,7 @@ class Served:
 
         Raises: Fault 400 for a request that it cannot take; FlowrunError if the run fails.
         """
-        inputs = inputs_of(request, self._pipeline.plan.inputs)
+        inputs = inputs_of(request, self._pipeline.plan.inputs, name=self.name)
         lines: asyncio.Queue[str | None] = asyncio.Queue()
         run = asyncio.get_running_loop().create_task(self._run(inputs, lines))
         try:
@@ -131,25 +163,62 @@ class Served:
                     out=out,
                     may_read=False,
                     providers=self._providers,
-                    report=_progress(lines),
+                    report=_progress(lines, self._masker.mask),
                 )
                 return await api.execute_async(self._pipeline, inputs, options)
         except UsageError as error:
-            raise Fault(400, str(error), code="invalid_input", param="messages") from error
+            if error.shown is not None:
+                raise
+            raise _unfit(self._masker.mask(str(error))) from error
         finally:
             lines.put_nowait(None)
 
     def _reply(self, result: RunResult, request: ChatRequest) -> Delta:
         if not result.is_done:
-            raise _failure(self.name, result)
+            error = _failure(self.name, result)
+            raise error.shown_as(self._masker.mask(str(error)))
         text, images = _shown(result.outputs, as_json=request.response_format.kind != "text")
         usage = replace(result.usage, cost_usd=result.cost_usd)
         return Delta(text=text, images=images, usage=usage, finish_reason="stop", model=self.name)
 
 
-def _progress(lines: asyncio.Queue[str | None]) -> Reporter:
+def _is_free(pipeline: api.Pipeline) -> bool:
+    """Whether all the models that it can ask are known now, and run on this machine."""
+    asks = [ask for _, ask in pipeline.plan.asks()]
+    said = [name for ask in asks for name in (ask.model, *ask.fallback)]
+    names = [name for name in said if isinstance(name, str)]
+    if len(names) < len(said):
+        return False
+    found = [resolve(name, pipeline.config) for name in dict.fromkeys(names)]
+    return not any(each.is_auto or each.endpoint.is_remote for each in found)
+
+
+def _innards(config: Config) -> list[str]:
+    """What only the owner of the server should read in a message of ours."""
+    urls = [each.base_url for each in config.endpoints.values() if each.base_url]
+    parts = [urlsplit(each) for each in urls]
+    hosts = [text for each in parts for text in (each.netloc, each.hostname or "")]
+    keys = [each.key_env for each in endpoints(config).values() if each.key_env]
+    return [*urls, *hosts, *keys, *([str(config.path)] if config.path else [])]
+
+
+def _told(declared: Input) -> dict[str, JsonValue]:
+    kind = declared.schema.get("type", "any") if declared.kind == "data" else declared.kind
+    found: dict[str, JsonValue] = {
+        "name": declared.name,
+        "type": kind,
+        "required": declared.is_required,
+    }
+    if declared.kind == "data" and not declared.is_required:
+        found["default"] = cast(JsonValue, plain(declared.default))
+    if declared.description:
+        found["description"] = declared.description
+    return found
+
+
+def _progress(lines: asyncio.Queue[str | None], mask: Callable[[str], str]) -> Reporter:
     """Tells each step that ends; not the files, which nobody will find."""
-    plain_lines = Plain(_Lines(lines))
+    plain_lines = Plain(_Lines(lines, mask))
 
     def report(event: Event) -> None:
         if not isinstance(event, OutputWritten):
@@ -161,42 +230,65 @@ def _progress(lines: asyncio.Queue[str | None]) -> Reporter:
 class _Lines(io.StringIO):
     """A stream whose lines are put into a queue."""
 
-    def __init__(self, lines: asyncio.Queue[str | None]) -> None:
+    def __init__(self, lines: asyncio.Queue[str | None], mask: Callable[[str], str]) -> None:
         super().__init__()
         self._lines = lines
+        self._mask = mask
 
     def write(self, text: str) -> int:
         """Passes it on."""
-        self._lines.put_nowait(text)
+        self._lines.put_nowait(self._mask(text))
         return len(text)
 
 
-def inputs_of(request: ChatRequest, declared: Iterable[Input]) -> dict[str, object]:
+def inputs_of(request: ChatRequest, declared: Iterable[Input], *, name: str) -> dict[str, object]:
     """What a conversation gives a pipeline. Raises: Fault 400 for what has no place in it."""
     _refuse_foreign(request)
     message = request.messages[-1]
     inputs = tuple(declared)
     text = "".join(part.text for part in message.parts if isinstance(part, Text))
     images = [part for part in message.parts if isinstance(part, Image)]
-    given = _of_json(text, inputs)
+    given = _of_json(text, inputs, name)
     if given is None:
         given = _of_text(text, inputs)
     places = [each.name for each in inputs if each.kind == "image" and each.name not in given]
     if len(images) > len(places):
-        raise _refused(f"it has {len(places)} inputs for images, not {len(images)}", "messages")
-    return {**given, **dict(zip(places, images, strict=False))}
+        count = f"{len(places)} input{'' if len(places) == 1 else 's'}"
+        raise _refused(f"it has {count} for images, not {len(images)}", "messages")
+    given = {**given, **dict(zip(places, images, strict=False))}
+    for each in inputs:
+        if each.kind == "image" and each.is_required and each.name not in given:
+            said = f'input "{each.name}" is required: send it as an image part'
+            raise _unfit(said)
+    return given
 
 
-def _of_json(text: str, inputs: tuple[Input, ...]) -> dict[str, object] | None:
-    """Inputs by name, if the text is an object of nothing else."""
+def _of_json(text: str, inputs: tuple[Input, ...], name: str) -> dict[str, object] | None:
+    """Inputs by name, if the text is an object that has one, or nearly.
+
+    Raises: Fault 400 for further keys.
+    """
     if not text.lstrip().startswith("{"):
         return None
     try:
         data = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    names = {each.name for each in inputs if each.kind != "image"}
-    return data if isinstance(data, dict) and data.keys() <= names else None
+    names = [each.name for each in inputs if each.kind != "image"]
+    if not isinstance(data, dict) or len(data) > _MOST_KEYS:
+        return None
+    mends = {each: did_you_mean(each, names) for each in data if each not in names}
+    if len(mends) == len(data) and not any(mends.values()):
+        return None
+    for key, mend in mends.items():
+        said = f'{name} has no input "{brief(key, limit=60)}": {mend or _has(inputs)}'
+        raise _unfit(said)
+    return data
+
+
+def _has(inputs: tuple[Input, ...]) -> str:
+    names = ", ".join(each.name for each in inputs)
+    return f"it has {names}"
 
 
 def _of_text(text: str, inputs: tuple[Input, ...]) -> dict[str, object]:
@@ -228,9 +320,16 @@ def _refuse_foreign(request: ChatRequest) -> None:
     if request.image_config:
         raise _refused("its file says what pictures are like", "image_config")
     for name in request.options:
-        if name not in _SAID:
+        if name not in PASSED_OVER:
             # Of the dialects' own kind, so that a hint is left out and told of.
             raise Unsupported(f'a pipeline cannot take "{name}"', param=name)
+
+
+def _unfit(told: str) -> Fault:
+    """The fault of an input; what it is may be the caller's own text, and is not for the log."""
+    fault = Fault(400, told, code="invalid_input", param="messages")
+    fault.said = "an input does not fit"
+    return fault
 
 
 def _refused(why: str, param: str) -> Fault:

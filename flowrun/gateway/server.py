@@ -8,6 +8,7 @@ request makes room. SIGTERM or SIGINT: no new connections, what runs may end, th
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 from collections.abc import Callable
 from types import FrameType
@@ -172,11 +173,21 @@ def bound(host: str, port: int) -> socket.socket:
         found.bind((host, port))
     except OSError as error:
         found.close()
-        raise UsageError(
-            f"cannot listen on {host}:{port}: {error.strerror}; choose another --port"
-        ) from error
+        raise UsageError(unbound(host, port, error)) from error
     found.setblocking(False)
     return found
+
+
+def unbound(host: str, port: int, error: OSError) -> str:
+    """What is said where a server cannot listen."""
+    if error.errno == errno.EADDRNOTAVAIL:
+        return f"this machine has no address {host}: choose another --host"
+    said = f"cannot listen on {host}:{port}: {error.strerror}"
+    if isinstance(error, socket.gaierror):
+        return f"{said}; choose another --host"
+    if error.errno == errno.EACCES:
+        return f"{said}; a port below 1024 is for the system: choose a higher --port"
+    return f"{said}; choose another --port"
 
 
 def server_of(

@@ -11,7 +11,7 @@ before the next is asked, so that nobody pays twice.
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from types import TracebackType
@@ -22,7 +22,14 @@ from flowrun.chat.messages import ChatReply
 from flowrun.chat.usage import Usage
 from flowrun.config import Config
 from flowrun.dataclass import dataclass
-from flowrun.errors import FlowrunError, Unavailable, Unsupported, UsageError
+from flowrun.errors import (
+    FlowrunError,
+    NotInstalled,
+    Unavailable,
+    Unsupported,
+    UsageError,
+    did_you_mean,
+)
 from flowrun.gateway.attempt import Attempt
 from flowrun.gateway.auth import Keyring
 from flowrun.gateway.base import OPEN, Account, Ledger, Listed
@@ -38,10 +45,12 @@ from flowrun.gateway.stream import Streamed
 from flowrun.gateway.till import FOR_NOTHING, Till
 from flowrun.masking import Masker
 from flowrun.providers.router import Providers
+from flowrun.providers.wording import brief
 from flowrun.serving import Serving
 
 _EVERYBODY = Account(OPEN, OPEN, "")
 _NOT_THERE, _BUSY, _SERVER_ERROR = 404, 429, 500
+_MOST_OWN_KEYS = 32
 T = TypeVar("T")
 
 
@@ -124,6 +133,7 @@ class Service:
         Raises: Fault with the part that cannot be taken.
         """
         keys = own_keys(provider_keys) if provider_keys else {}
+        self._require_known(keys)
         asked = read(body)
         request = await self._pictures.inlined(asked.request)
         request = self._memory.restored(account.id, request)
@@ -134,6 +144,15 @@ class Service:
     def models(self) -> tuple[Listed, ...]:
         """What can be asked for by name; reads files."""
         return listed(self.config, self._providers, self.pipelines)
+
+    def _require_known(self, endpoints: Iterable[str]) -> None:
+        """Raises: Fault 400 for a key of nobody."""
+        known = self._providers.router.endpoints
+        for name in endpoints:
+            if name not in known:
+                mend = did_you_mean(name, known) or f"known are {', '.join(known)}"
+                said = f'x-provider-key has a key of the unknown provider "{brief(name, limit=60)}"'
+                raise Fault(400, f"{said}: {mend}", code="invalid_provider_key")
 
     async def whole(self, call: Call) -> Answer:
         """The answer, charged for. Raises: Fault."""
@@ -194,14 +213,11 @@ class Service:
         candidate = self._limited(candidate)
         worst = self._worst_units(candidate)
         if worst is None:
-            raise Fault(
-                400,
-                f"the price of {candidate.label} is unknown: it cannot be charged for",
-                code="price_unknown",
-                param="model",
-            )
+            raise _unpriced(candidate)
         bill_id = f"{call.id}.{number}" if number else call.id
-        bill = await self.till.open(call.account, bill_id, worst)
+        # Of what a pipeline or a picture costs at most, the limit is not the part that counts.
+        has_limit = candidate.is_remote and not candidate.request.wants_image
+        bill = await self.till.open(call.account, bill_id, worst, has_limit=has_limit)
         return Attempt(candidate, bill, self._credits)
 
     def _worst_units(self, candidate: Candidate) -> int | None:
@@ -239,22 +255,27 @@ class Service:
     def _fault(self, error: FlowrunError, call: Call, candidate: Candidate | None) -> Fault:
         """What the caller is told; a key of the caller's own is never part of it."""
         has_own_key = candidate is not None and candidate.has_own_key
-        fault = error if isinstance(error, Fault) else fault_of(error, has_own_key=has_own_key)
-        if not call.own_keys:
-            return fault
-        return Fault(
-            fault.status,
-            Masker(call.own_keys.values()).mask(fault.message),
-            code=fault.code,
-            kind=fault.kind,
-            param=fault.param,
-            retry_after_s=fault.retry_after_s,
-        )
+        fault = fault_of(error, has_own_key=has_own_key)
+        return fault.masked(Masker(call.own_keys.values()).mask) if call.own_keys else fault
+
+
+def _unpriced(candidate: Candidate) -> Fault:
+    """The fault of a model whose price nobody knows."""
+    label = candidate.label
+    if candidate.endpoint is None:
+        told = f"{label} has no budget: write budget: {{usd: 0.10}} at the top of its file"
+        return Fault(400, told, code="price_unknown", param="model")
+    told = f"the price of {label} is unknown to this server"
+    mend = f'write [prices."{label}"], or unknown_price = "free" under [credits], in flowrun.toml'
+    fault = Fault(400, told, code="price_unknown", param="model")
+    return fault.logged_as(f"{told}: {mend}")
 
 
 def _may_be_elsewhere(error: FlowrunError) -> bool:
     """Whether another model may fare better: this one cannot be had, whatever is asked."""
-    if isinstance(error, Unsupported):
+    if isinstance(error, NotInstalled):
+        return True
+    if isinstance(error, Unsupported | Fault):
         return error.status == _NOT_THERE
     return isinstance(error, Unavailable | UsageError)
 
@@ -274,7 +295,8 @@ def own_keys(said: str) -> dict[str, str]:
     for each in said.split(","):
         name, equals, key = (part.strip() for part in each.partition("="))
         is_key = key.isascii() and key.isprintable() and " " not in key
-        if not (name and equals and key and is_key) or name in found:
+        is_pair = name and equals and key and is_key and name not in found
+        if not is_pair or len(found) >= _MOST_OWN_KEYS:
             raise Fault(
                 400,
                 "x-provider-key must be written as: endpoint=key, endpoint=key",

@@ -17,7 +17,7 @@ from contextlib import suppress
 from typing import Protocol
 
 from flowrun.errors import LedgerError
-from flowrun.gateway.base import OPEN, Account, Charge, Hold, Ledger, in_credits
+from flowrun.gateway.base import OPEN, UNITS, Account, Charge, Hold, Ledger, in_credits
 from flowrun.gateway.faults import Fault
 
 HELD_S = 120.0
@@ -89,8 +89,12 @@ class Till:
         """Whether this account pays."""
         return self._ledger is not None and account.id != OPEN
 
-    async def open(self, account: Account, id: str, worst_units: int) -> Bill:
+    async def open(
+        self, account: Account, id: str, worst_units: int, *, has_limit: bool = False
+    ) -> Bill:
         """Sets aside what a call may cost, if `takes_money`; `id` is never used again.
+
+        `has_limit` says that a lower one of its answer would make it cheaper.
 
         Raises: Fault 402 if the balance has not so much left; LedgerError.
         """
@@ -108,7 +112,7 @@ class Till:
         if is_held:
             return Held(self, hold)
         self._held.pop(id, None)
-        raise await self._refusal(ledger, account, worst_units)
+        raise await self._refusal(ledger, account, worst_units, has_limit)
 
     async def settled(self, hold: Hold, charge: Charge) -> None:
         """Ends a hold with a charge."""
@@ -156,13 +160,17 @@ class Till:
         finally:
             self._held.pop(hold.id, None)
 
-    async def _refusal(self, ledger: Ledger, account: Account, worst_units: int) -> Fault:
+    async def _refusal(
+        self, ledger: Ledger, account: Account, worst_units: int, has_limit: bool
+    ) -> Fault:
         rows = [each for each in await ledger.standings() if each.account.id == account.id]
         left = sum(each.balance_units - each.held_units for each in rows)
+        verb = "is" if left == UNITS else "are"
+        mend = "set a lower max_completion_tokens, or " if has_limit else ""
         return Fault(
             402,
             f"not enough credits: this call may cost {in_credits(worst_units)} at most, and "
-            f"{in_credits(left)} are left; set a lower max_completion_tokens, or top up",
+            f"{in_credits(left)} {verb} left; {mend}top up",
             code="insufficient_credits",
             kind="insufficient_credits",
         )

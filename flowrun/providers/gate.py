@@ -14,6 +14,7 @@ from random import random
 
 from flowrun.errors import Unavailable
 from flowrun.providers.health import Clock
+from flowrun.providers.wording import seconds
 
 LONGEST_WAIT_S = 600.0
 _SPREAD_S = 1.0
@@ -21,7 +22,7 @@ _SPREAD_S_FOR_EACH = 0.01
 
 
 class Gate:
-    """Slots for one endpoint; `enter` and `leave` go in pairs.
+    """Slots for one endpoint, which `name` tells; `enter` and `leave` go in pairs.
 
     Nobody waits longer than `patience_s`: not in line, and not for `retry-after` to pass.
     """
@@ -30,11 +31,13 @@ class Gate:
         self,
         limit: int,
         *,
+        name: str = "the provider",
         patience_s: float = LONGEST_WAIT_S,
         clock: Clock | None = None,
         dice: Callable[[], float] = random,
     ) -> None:
         self.limit = limit
+        self._name = name
         self._patience_s = patience_s
         self.in_flight = 0
         self._most = limit
@@ -46,7 +49,7 @@ class Gate:
         self._answers = 0
         self._faults = 0
         self._not_before = 0.0
-        self._said = ""
+        self._pause_s = 0.0
 
     async def enter(self) -> int:
         """Waits for a slot, and until the endpoint may be asked; gives the round it is in.
@@ -85,7 +88,7 @@ class Gate:
         """A call that entered in that round was told that it is too much."""
         if error.retry_after_s:
             self._not_before = max(self._not_before, self._clock.now() + error.retry_after_s)
-            self._said = str(error)
+            self._pause_s = error.retry_after_s
         if entered != self._round:
             return
         self._faults += 1
@@ -130,7 +133,8 @@ class Gate:
     async def _hold_back(self) -> None:
         while (wait_s := self._not_before - self._clock.now()) > 0:
             if wait_s > self._patience_s:
-                raise Unavailable(self._said, status=429, retry_after_s=wait_s, is_unsent=True)
+                said = f"{self._name} asked for a pause of {seconds(self._pause_s)}: slow down"
+                raise Unavailable(said, status=429, retry_after_s=wait_s, is_unsent=True)
             spread_s = min(_SPREAD_S, _SPREAD_S_FOR_EACH * self.in_flight)
             await self._clock.sleep(wait_s + spread_s * self._dice())
         self._not_before = 0.0

@@ -60,7 +60,7 @@ class Health:
         self._clock = clock or Clock()
         self._opened_at: float | None = None
         self._next_probe_at = 0.0
-        self._last = ""
+        self._last = self._last_shown = ""
         self.waiting = 0
 
     async def admit(self) -> None:
@@ -72,10 +72,9 @@ class Health:
                 return
             open_for_s = now - self._opened_at
             if open_for_s > self._patience_s:
-                raise CircuitOpen(
-                    f"not asked, for there was no answer in {seconds(open_for_s)}: {self._last}",
-                    is_unsent=True,
-                )
+                said = f"not asked, for there was no answer in {seconds(open_for_s)}"
+                error = CircuitOpen(f"{said}: {self._last}", is_unsent=True)
+                raise error.shown_as(f"{said}: {self._last_shown}")
             await self._clock.sleep(min(_LOOK_EVERY_S, self._next_probe_at - now))
 
     def answered(self) -> None:
@@ -88,6 +87,7 @@ class Health:
     def failed(self, error: Unavailable) -> None:
         """The endpoint gave no answer."""
         self._last = str(error)
+        self._last_shown = error.shown or self._last
         self._tokens -= _FOR_A_429 if error.status == 429 else _FOR_A_FAULT
         if self._tokens <= 0 and self._opened_at is None:
             self._opened_at = self._clock.now()

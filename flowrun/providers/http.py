@@ -18,7 +18,7 @@ from contextlib import aclosing, suppress
 from dataclasses import replace
 from functools import partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import httpx2
 
@@ -39,6 +39,9 @@ _WIDEST_OWN_POOL = 16
 _LARGEST_SHORT_BYTES = 2**16  # what a socket takes at once
 _KEEPALIVE_S = 4.0  # below the 5 s after which uvicorn and Node drop an idle connection
 _DRAIN_S = 0.1
+_MOST_KNOWN = 256
+_Kind = TypeVar("_Kind")
+_Made = TypeVar("_Made")
 
 
 def open_client(in_flight: int, *, tls: bool = True) -> Client:
@@ -145,6 +148,7 @@ class HttpProvider:
         if self._knows_ways is not None and body and len(body) <= _LARGEST_SHORT_BYTES:
             kind = (wire.method, url, *headers.items())
             if kind not in self._ways:
+                _make_room(self._ways)
                 with self._translated:
                     self._ways[kind] = self._knows_ways.way(
                         wire.method, url, {**headers, **self._headers}, self._timeouts
@@ -160,6 +164,7 @@ class HttpProvider:
             known = self._urls.get(url)
             if known is None:
                 # Reading a URL takes as long as the rest of a request: each one is read once.
+                _make_room(self._urls)
                 known = self._urls[url] = httpx2.URL(url)
             return httpx2.Request(
                 method,
@@ -201,7 +206,8 @@ class HttpProvider:
         status = response.status_code
         if status < 400:
             said = f"redirects to {self._origin(response)}: redirects are not followed"
-            return self._with_name(ProviderError(said, status=status))
+            shown = f"{self._endpoint.name} redirects: redirects are not followed"
+            return self._with_name(ProviderError(said, status=status)).shown_as(shown)
         body = b""
         # The status says what matters; that its explanation was lost does not.
         with suppress(Unavailable):
@@ -288,10 +294,13 @@ class HttpProvider:
         match error:
             case httpx2.InvalidURL() | httpx2.LocalProtocolError() | httpx2.UnsupportedProtocol():
                 said = f"cannot be asked: {self._words(error)}"
-                raise self._with_name(ProviderError(said)) from error
+                shown = f"{self._endpoint.name} cannot be asked"
+                raise self._with_name(ProviderError(said)).shown_as(shown) from error
             case httpx2.HTTPError() | OSError():
                 is_unsent = isinstance(error, httpx2.ConnectTimeout | httpx2.ConnectError)
                 unavailable = Unavailable(self._cause(error), is_unsent=is_unsent)
+                if isinstance(error, httpx2.ConnectError):
+                    unavailable.shown_as(f"{self._endpoint.name} cannot be reached")
                 raise self._with_name(unavailable) from error
 
     def _cause(self, error: Exception) -> str:
@@ -346,6 +355,12 @@ class _Hearing:
     ) -> None:
         if error is not None:
             self._hear(error)
+
+
+def _make_room(known: dict[_Kind, _Made]) -> None:
+    """Forgets what is known where it grows: models, and the borders in forms, are in addresses."""
+    if len(known) >= _MOST_KNOWN:
+        known.clear()
 
 
 def _loop_time() -> float:

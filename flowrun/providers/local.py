@@ -21,7 +21,7 @@ from typing import TypeAlias
 from flowrun.chat.capabilities import Capabilities
 from flowrun.chat.messages import ChatReply, ChatRequest, Delta, fold, unfold
 from flowrun.digest import JsonValue, canonical
-from flowrun.errors import ProviderError, Unavailable, Unsupported
+from flowrun.errors import NotInstalled, ProviderError, Unavailable, Unsupported
 from flowrun.providers.engine import Engine
 from flowrun.providers.local_request import CONTEXT_TOKENS, MODEL, Asked, encode
 from flowrun.providers.local_tools import heard, offered
@@ -56,18 +56,18 @@ def missing() -> str | None:
 def loader(folder: Path, *, weights: Weights = SMOLLM2) -> Load:
     """What loads the embedded model with its weights in `folder`, fetched on first use.
 
-    The result raises Unsupported if the package, the weights or the system do not allow it.
+    The result raises NotInstalled if the package, the weights or the system do not allow it.
     """
 
     def load(progress: Progress) -> Engine:
         if problem := missing():
-            raise Unsupported(problem)
+            raise NotInstalled(problem)
         path = fetch(weights, folder, progress=progress)
         try:
             # Costs a hundred milliseconds, and the package belongs to an extra.
             from flowrun.providers.llama import Llama
         except ImportError as error:
-            raise Unsupported(
+            raise NotInstalled(
                 f"the embedded model cannot run on this system ({sys.platform}): {error}; "
                 "use a model of another provider"
             ) from error

@@ -123,9 +123,11 @@ def _check_options(options: Mapping[str, JsonValue]) -> None:
             wanted = "a text or a list of texts"
         else:
             known = ", ".join(sorted(_NUMBERS | _COUNTS | {"stop"}))
-            raise Unsupported(f'"{MODEL}" does not take the option "{name}"; it takes {known}')
+            said = f'"{MODEL}" does not take the option "{name}"; it takes {known}'
+            raise Unsupported(said, param=name)
         if not is_right:
-            raise Unsupported(f'"{MODEL}" takes {wanted} for "{name}", not {json.dumps(value)}')
+            said = f'"{MODEL}" takes {wanted} for "{name}", not {json.dumps(value)}'
+            raise Unsupported(said, param=name)
 
 
 def _finite(request: ChatRequest, *, characters: int) -> tuple[Mapping[str, JsonValue], ...]:

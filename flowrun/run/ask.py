@@ -263,7 +263,8 @@ class Asker:
     async def _call(self, question: _Question, candidate: Candidate) -> Found:
         resolved, asked = candidate.resolved, candidate.request
         if (param := lacks(resolved.capabilities, asked)) is not None:
-            raise Unsupported(refusal(resolved.label, param, asked), param=param)
+            said = refusal(resolved.label, param, asked, resolved.capabilities)
+            raise Unsupported(said, param=param)
         answer = await self._conversation(question, candidate)
         if self.keeps(question.ask):
             self.keep(candidate.key, answer.reply)

@@ -25,6 +25,22 @@ _NOT_FOR_HOSTS = tuple(
 """Relays, protocols, the host's own services in one cloud; a tunnel's address hides another."""
 
 
+class NotPublic(ToolError):
+    """An address that may not be connected to; `within` says which table would allow it."""
+
+    def __init__(self, host: str, port: int, address: str) -> None:
+        self._place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        what = f'"{host}" has the address {address}, which' if address != host else f'"{address}"'
+        self._what = f"{what} is not public"
+        super().__init__(self.within("tools"))
+        self.shown_as("the address is not a public one")
+
+    def within(self, table: str) -> str:
+        """The whole message, with that table of flowrun.toml as the place to allow it."""
+        mend = f'to allow it, write private = ["{self._place}"] under [{table}] in flowrun.toml'
+        return f"{self._what}; {mend}"
+
+
 async def look_up(host: str, port: int) -> Sequence[str]:
     """The addresses that the system's resolver gives. Raises: OSError."""
     loop = asyncio.get_running_loop()
@@ -59,7 +75,7 @@ async def checked(
     if not is_listed(host, port, private):
         for each in found:
             if not is_public(each):
-                raise ToolError(_refusal(plain, port, each))
+                raise NotPublic(plain, port, each)
     return found
 
 
@@ -103,10 +119,3 @@ def _shortest(address: str) -> str:
         return f"[{ipaddress.ip_address(address)}]"
     except ValueError:
         return address
-
-
-def _refusal(host: str, port: int, address: str) -> str:
-    shown = f"[{host}]" if ":" in host else host
-    what = f'"{host}" has the address {address}, which' if address != host else f'"{address}"'
-    mend = f'to allow it, write private = ["{shown}:{port}"] under [tools] in flowrun.toml'
-    return f"{what} is not public; {mend}"

@@ -113,7 +113,8 @@ class Web:
             raise ToolError(f"a web address has no port {here[2]}")
         is_on = here == first or is_listed(first[1], first[2], self._private)
         if not is_on and is_listed(here[1], here[2], self._private):
-            raise ToolError(f"{first[1]} redirects to {here[1]}, which is not public")
+            said = f"{first[1]} redirects to {here[1]}, which is not public"
+            raise ToolError(said).shown_as("the address is not a public one")
 
     async def _open(self, request: Outgoing, timeout_s: float) -> httpx2.Response:
         if self._client is None:

@@ -44,6 +44,12 @@ def test_what_a_model_is_known_not_to_take_is_named(
     assert refusal("mine/x", param, request_) == f'"mine/x" cannot {said}'
 
 
+def test_json_without_a_schema_is_had_with_one() -> None:
+    said = refusal("mine/x", "response_format", OBJECT, Capabilities(json_schema=True))
+    wanted = "send response_format json_schema"
+    assert said == f'"mine/x" cannot answer in JSON without a schema: {wanted}'
+
+
 @pytest.mark.parametrize("request_", [PLAIN, SHOWN, LINKED, DRAWN, TOOLED, SCHEMA, OBJECT])
 def test_what_nobody_knows_is_tried(request_: ChatRequest) -> None:
     assert lacks(Capabilities(), request_) is None

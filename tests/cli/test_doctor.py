@@ -56,11 +56,53 @@ def test_what_is_configured_is_told(here: Path) -> None:
     assert found["MCP tools"] == "installed"
 
 
+def test_what_serving_needs_is_told() -> None:
+    found = told(flowrun("doctor", "--offline").out)
+    path = Path(".flowrun") / "ledger.db"
+    assert found["flowrun serve"] == "installed"
+    assert found["its ledger"] == f"none yet: flowrun keys add NAME makes {path}"
+    assert found["environment"] == "sets nothing"
+    assert not path.exists()
+    flowrun("keys", "add", "ann")
+    found = told(flowrun("doctor", "--offline").out)
+    assert found["its ledger"] == f"{path}, 1 key"
+    flowrun("keys", "add", "ben")
+    assert told(flowrun("doctor", "--offline").out)["its ledger"] == f"{path}, 2 keys"
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [("postgresql://me:s3cret@nowhere/db",
+      "in PostgreSQL, by FLOWRUN_LEDGER: flowrun keys list asks it"),
+     ("ledger.db", 'FLOWRUN_LEDGER: "ledger.db" is no ledger; write sqlite:///ledger.db'),
+     ("sqlite:///bad.db", 'the ledger "bad.db" is damaged: file is not a database')],
+)  # fmt: skip
+def test_a_ledger_elsewhere_is_told_without_its_password(url: str, said: str) -> None:
+    write("bad.db", "no database, and long enough to be looked at" * 50)
+    done = flowrun("doctor", "--offline", env={"FLOWRUN_LEDGER": url, "FLOWRUN_KEY_PEPPER": "s3"})
+    found = told(done.out)
+    assert done.code == 0
+    assert found["its ledger"] == said
+    assert found["environment"] == "FLOWRUN_LEDGER, FLOWRUN_KEY_PEPPER"
+    assert "s3cret" not in done.out
+
+
+def test_headers_whose_variables_are_not_set_are_named() -> None:
+    variables = {"GUMLOOP_API_KEY": KEY, "GUMLOOP_USER_ID": None}
+    found = told(flowrun("doctor", "--offline", env=variables).out)
+    assert found["headers not sent"] == "x-auth-key of gumloop: GUMLOOP_USER_ID is not set"
+    found = told(flowrun("doctor", "--offline", env=variables | {"GUMLOOP_USER_ID": "u"}).out)
+    assert "headers not sent" not in found
+
+
 def test_packages_that_are_missing_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("xllamacpp", "mcp"):
+    for name in ("xllamacpp", "mcp", "uvicorn"):
         monkeypatch.setitem(sys.modules, name, None)
     found = told(flowrun("doctor", "--offline").out)
     assert found["embedded model"] == "not installed: xllamacpp"
+    assert found["flowrun serve"] == (
+        "not installed: uvicorn; from a clone of flowrun, pip install '.[local,serve]'"
+    )
     assert found["MCP tools"] == 'not installed: python -m pip install "mcp>=2.3"'
 
 

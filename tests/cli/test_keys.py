@@ -51,8 +51,8 @@ def test_the_list_shows_what_is_on_each_key() -> None:
     flowrun("keys", "add", "ben", "--max-in-flight", "4")
     flowrun("keys", "revoke", "ben")
     head, ann, ben = (line.split() for line in flowrun("keys", "list").out.splitlines())
-    assert head == ["name", "id", "credits", "held", "a", "minute", "in", "flight", "made",
-                    "state"]  # fmt: skip
+    assert head == ["name", "id", "credits", "set", "aside", "requests", "a", "minute", "at",
+                    "once", "made", "state"]  # fmt: skip
     assert (ann[0], *ann[2:6], ann[7]) == ("ann", "12.5", "0", "-", "-", "valid")
     assert (ben[0], *ben[2:6], ben[7]) == ("ben", "0", "0", "-", "4", "revoked")
     found = json.loads(flowrun("keys", "list", "--json").out)
@@ -60,6 +60,40 @@ def test_the_list_shows_what_is_on_each_key() -> None:
         ("ann", "12.5", False), ("ben", "0", True),
     ]  # fmt: skip
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", found[0]["created"])
+
+
+def test_in_a_narrow_window_nothing_of_a_key_is_cut() -> None:
+    name = "a-key-with-a-name-of-its-own"
+    flowrun("keys", "add", name, "--credits", "1234567.654321")
+    (row,) = json.loads(flowrun("keys", "list", "--json").out)
+    shown = flowrun("keys", "list", env={"COLUMNS": "60"}).out.splitlines()
+    assert shown[0].split() == ["name", "id", "credits", "set", "aside", "made", "state"]
+    assert shown[1].split() == [
+        name, row["id"], "1234567.654321", "0", row["created"][:10], "valid"
+    ]  # fmt: skip
+
+
+def test_one_credit_is_one() -> None:
+    assert "has 1 credit; " in flowrun("keys", "add", "ann", "--credits", "1").err
+    assert flowrun("keys", "topup", "ann", "1").err == 'the key "ann" has 2 credits\n'
+    done = flowrun("keys", "topup", "ann", "-3")
+    assert done.err == 'flowrun: "ann" has 2 credits free: 3 cannot be taken\n'
+
+
+def test_a_revoked_key_stays_as_it_is() -> None:
+    flowrun("keys", "add", "ann")
+    flowrun("keys", "revoke", "ann")
+    done = flowrun("keys", "topup", "ann", "5")
+    assert (done.code, done.err) == (2, 'flowrun: "ann" is revoked\n')
+    done = flowrun("keys", "add", "ann")
+    said = 'a key was called "ann" and is revoked: names are not used twice'
+    assert (done.code, done.out, done.err) == (2, "", f"flowrun: {said}\n")
+
+
+def test_a_plain_path_is_told_as_an_address() -> None:
+    done = flowrun("keys", "list", env={"FLOWRUN_LEDGER": "/tmp/y.db"})
+    said = 'FLOWRUN_LEDGER: "/tmp/y.db" is no ledger; write sqlite:////tmp/y.db'
+    assert (done.code, done.err) == (2, f"flowrun: {said}\n")
 
 
 def test_no_keys_are_none() -> None:
@@ -77,7 +111,7 @@ def test_credits_are_put_on_and_taken_off() -> None:
     assert (done.code, done.err) == (0, 'the key "ann" has 249.999999 credits\n')
     done = flowrun("keys", "topup", "ann", "-300")
     assert (done.code, done.err) == (
-        2, 'flowrun: "ann" has 249.999999 credits that are free: 300 cannot be taken\n',
+        2, 'flowrun: "ann" has 249.999999 credits free: 300 cannot be taken\n',
     )  # fmt: skip
 
 
@@ -151,6 +185,12 @@ def test_a_damaged_ledger_is_said() -> None:
     done = flowrun("keys", "list")
     assert (done.code, done.out) == (1, "")
     assert re.fullmatch(r'flowrun: the ledger ".*ledger\.db" is damaged: .*\n', done.err)
+
+
+def test_the_verbs_are_listed_in_whole_sentences() -> None:
+    told = flowrun("keys", "--help", env={"COLUMNS": "60"}).out
+    for line in ("Make a key; it is shown once.", "End a key; its entries stay."):
+        assert f"  {line}\n" in told
 
 
 @pytest.mark.parametrize("word", ["add", "list", "revoke", "topup"])

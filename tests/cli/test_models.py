@@ -48,10 +48,29 @@ def test_json_says_the_same_to_programs() -> None:
     }
 
 
-@pytest.mark.parametrize("columns", [50, 80])
-def test_the_tables_keep_to_the_width(columns: int) -> None:
-    done = flowrun("models", env={"COLUMNS": str(columns)})
-    assert max(map(len, done.out.splitlines())) <= columns
+def test_the_tables_keep_to_the_width() -> None:
+    done = flowrun("models", env={"COLUMNS": "70"})
+    assert max(map(len, done.out.splitlines())) <= 70
+
+
+def test_in_a_narrow_window_no_name_and_no_state_of_a_key_is_cut() -> None:
+    done = flowrun("models", env={"COLUMNS": "30"})
+    assert "…" not in done.out
+    assert "OPENROUTER_API_KEY: not set" in done.out
+    assert done.out.count("local/smollm2-135m-instruct") == 4
+
+
+def test_models_are_named_or_counted_where_they_are_known() -> None:
+    with endpoint(lambda _: [unary({"object": "list", "data": ROWS})]) as server:
+        table = '[endpoints.{0}]\nbase_url = "{1}"\n'
+        named = table.format("named", server.url) + 'models = ["large", "small"]\n'
+        write("flowrun.toml", named + table.format("mine", server.url))
+        flowrun("models", "named")
+        flowrun("models", "mine")
+    found = json.loads(flowrun("models", "--json").out)["endpoints"]
+    assert found["named"]["models"] == "large, small"
+    assert found["mine"]["models"] == "2 in the kept list"
+    assert found["openai"]["models"] == "any"
 
 
 def test_a_key_is_never_shown() -> None:

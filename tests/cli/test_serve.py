@@ -124,6 +124,26 @@ def test_with_keys_it_says_so_and_asks_for_one(tmp_path: Path) -> None:
         assert server.stop() == 0
 
 
+def test_a_completion_that_failed_has_a_line(tmp_path: Path) -> None:
+    text = openai_at("http://127.0.0.1:1/v1")
+    with serving(tmp_path, text) as server:
+        assert server.ask(asking())[0] == 200
+        assert server.ask(asking("mine/m"))[0] == 502
+        assert server.process.stderr is not None
+        line = server.process.stderr.readline()
+        assert server.stop() == 0
+    assert re.match(r"\S+Z 502 mine/m [\d.]+s key=open id=\w+ mine cannot be reached at ", line)
+
+
+def test_every_completion_has_a_line_where_that_is_asked_for(tmp_path: Path) -> None:
+    with serving(tmp_path, "", "--log", "all") as server:
+        assert server.ask(asking())[0] == 200
+        assert server.process.stderr is not None
+        line = server.process.stderr.readline()
+        assert server.stop() == 0
+    assert re.match(r"\S+Z 200 fake/echo ", line)
+
+
 def test_another_host_needs_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     done = flowrun("serve", "--host", "0.0.0.0", "--port", "0")
@@ -161,7 +181,7 @@ def test_a_missing_extra_is_said_with_how_to_install_it(tmp_path: Path, library:
     )
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"flowrun: flowrun serve needs {library}")
-    assert done.stderr.endswith("from a clone of flowrun, run `pip install '.[serve]'`\n")
+    assert done.stderr.endswith("from a clone of flowrun, run `pip install '.[local,serve]'`\n")
 
 
 def _begun(seen: Seen) -> Iterator[Action]:

@@ -76,15 +76,32 @@ def test_days_are_whole_and_utc(words: list[str], names: list[str]) -> None:
     assert [each["key"] for each in rows] == names
 
 
+@pytest.mark.usefixtures("_used")
+def test_one_day_is_a_span() -> None:
+    rows = json.loads(
+        flowrun("usage", "--since", "1970-01-02", "--until", "1970-01-02", "--json").out
+    )
+    assert [each["key"] for each in rows] == ["ben"]
+
+
+@pytest.mark.usefixtures("_used")
+def test_in_a_narrow_window_no_name_is_cut() -> None:
+    wide = flowrun("usage", "--by", "key,model,day").out
+    narrow = flowrun("usage", "--by", "key,model,day", env={"COLUMNS": "20"}).out
+    assert narrow == wide
+
+
 def test_nothing_is_said() -> None:
     done = flowrun("usage")
-    assert (done.code, done.out, done.err) == (0, "", "nothing was used\n")
+    assert (done.code, done.out, done.err) == (0, "", "nothing was used with a key\n")
     assert json.loads(flowrun("usage", "--json").out) == []
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
-    [(["--by", "modle"], '--by: "modle" is no group; did you mean model?'),
+    [(["--since", "2026-11-03", "--until", "2026-11-02"],
+      "--since 2026-11-03 is after --until 2026-11-02"),
+     (["--by", "modle"], '--by: "modle" is no group; did you mean model?'),
      (["--by", "x"], '--by: "x" is no group; known are key, model, day'),
      (["--since", "today"], '--since: "today" is no day: write it as 2026-10-31'),
      (["--until", "9999-12-31"], '--until: "9999-12-31" is no day: write it as 2026-10-31')],

@@ -88,6 +88,24 @@ def test_there_is_nothing_else(
     assert "access-control-allow-origin" not in got.headers
 
 
+def test_a_wrong_path_is_told_the_right_ones(tmp_path: Path) -> None:
+    got = seen(tmp_path, lambda served: served.ask(asking(), path="/chat/completions"))
+    assert got.error["message"] == (
+        "nothing is at /chat/completions: the API's base is http://127.0.0.1:8600/v1, "
+        "with /v1/chat/completions and /v1/models"
+    )
+    long = seen(tmp_path, lambda served: served.ask(asking(), path="/\x1b[1m" + "a" * 500))
+    assert long.error["message"].isprintable()
+    assert len(long.error["message"]) < 250
+
+
+def test_a_model_that_is_not_there_is_told_the_nearest(tmp_path: Path) -> None:
+    got = seen(tmp_path, lambda served: served.get("/v1/models/recomended"))
+    assert got.error["message"] == ('no model has the id "recomended": did you mean recommended?')
+    got = seen(tmp_path, lambda served: served.get("/v1/models/zzzzzz"))
+    assert got.error["message"] == 'no model has the id "zzzzzz": GET /v1/models lists them'
+
+
 def test_health_asks_nobody_and_tells_of_a_drain(tmp_path: Path) -> None:
     async def drained(served: Gateway) -> Got:
         served.running.drain()

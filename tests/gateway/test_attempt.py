@@ -240,6 +240,19 @@ def test_usage_that_is_not_told_is_estimated(tmp_path: Path) -> None:
     assert row.output_tokens == 2
 
 
+@pytest.mark.parametrize(
+    ("told", "output"), [(Usage(), 4), (Usage(7), 4), (Usage(0, output_tokens=9), 9)]
+)
+@pytest.mark.parametrize("stream", [False, True])
+def test_use_that_is_told_as_none_is_estimated(
+    tmp_path: Path, told: Usage, output: int, stream: bool
+) -> None:
+    said = {"pipeline/p": Piped([reply(usage=told)])}
+    _, _, (row,) = paid(tmp_path, asking("pipeline/p", stream=stream), pipelines=said)
+    assert row.output_tokens == output
+    assert row.prompt_tokens >= max(1, told.prompt_tokens)
+
+
 def test_an_unknown_error_in_a_stream_is_told_in_it(tmp_path: Path) -> None:
     class Odd(Broken):
         async def stream(self, request: object) -> Any:

@@ -132,7 +132,9 @@ def test_tool_choice_and_parallel_calls_need_tools() -> None:
     tool = {"type": "function", "function": {"name": "now"}}
     found = asked(tools=[tool], tool_choice="auto", parallel_tool_calls=False).request
     assert (found.tool_choice, found.parallel_tool_calls) == ("auto", False)
-    assert asked(parallel_tool_calls=False).request.parallel_tool_calls is None
+    without = asked(parallel_tool_calls=False, tool_choice="auto")
+    assert without.request.parallel_tool_calls is None
+    assert without.dropped == ("parallel_tool_calls", "tool_choice")
     assert fault(parallel_tool_calls=1).param == "parallel_tool_calls"
 
 

@@ -93,6 +93,18 @@ def test_what_comes_back_both_ways_comes_once() -> None:
         ({"reasoning_details": [sealed("[]")]}, "m.reasoning_details[0].data"),
         ({"reasoning_details": [sealed('{"by":7}')]}, "m.reasoning_details[0].data"),
         (
+            {"reasoning_details": [sealed('{"by":"gemini","block":{"fileData":{}}}')]},
+            "m.reasoning_details[0].data",
+        ),
+        (
+            {"reasoning_details": [sealed('{"by":"anthropic","block":{"type":"document"}}')]},
+            "m.reasoning_details[0].data",
+        ),
+        (
+            {"reasoning_details": [sealed('{"by":"anthropic","block":{}}')]},
+            "m.reasoning_details[0].data",
+        ),
+        (
             {"reasoning_details": [sealed('{"by":"gemini","a":' + "[" * 200 + "]" * 200 + "}")]},
             "m.reasoning_details[0].data",
         ),

@@ -77,6 +77,7 @@ def test_reasoning_is_one_option() -> None:
         ({"n": "1"}, "n"),
         ({"logprobs": True}, "logprobs"),
         ({"top_logprobs": 3}, "top_logprobs"),
+        ({"web_search_options": {}}, "web_search_options"),
         ({"audio": {"voice": "alloy"}}, "audio"),
         ({"functions": [{"name": "f"}]}, "functions"),
         ({"function_call": "auto"}, "function_call"),

@@ -77,6 +77,21 @@ def test_what_cannot_be_taken_is_named(said: dict[str, Any], param: str) -> None
     assert fault(**said).param == param
 
 
+def test_a_tool_without_its_function_is_told_how_to_be_written() -> None:
+    found = fault(tools=[{"type": "function", "name": "now", "parameters": {}}])
+    assert found.message == (
+        '"tools[0]" has no function: write {"type": "function", "function": {"name": …}}'
+    )
+
+
+def test_a_schema_that_stands_alone_is_told_where_it_belongs() -> None:
+    found = fault(response_format={"type": "json_schema", "json_schema": {"type": "object"}})
+    assert found.param == "response_format.json_schema.schema"
+    assert found.message == (
+        'the schema stands inside json_schema: write "json_schema": {"name": …, "schema": {…}}'
+    )
+
+
 @pytest.mark.parametrize("kind", ["text", "json_object"])
 def test_forms_without_a_schema(kind: Any) -> None:
     assert asked(response_format={"type": kind}).request.response_format == ResponseFormat(kind)

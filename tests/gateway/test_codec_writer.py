@@ -305,7 +305,7 @@ def test_an_answer_begins_again_only_before_anything_was_passed_on() -> None:
 
 
 def test_pitfall_08_signed_thoughts_make_the_round_through_a_client() -> None:
-    thought: Block = {"by": "anthropic", "block": {"thinking": "", "signature": "S="}}
+    thought: Block = {"by": "anthropic", "block": {"type": "thinking", "signature": "S="}}
     reply = ChatReply("", "tool_calls", "m", tool_calls=CALLS, blocks=(thought, SIGNED))
     message = whole(reply)["choices"][0]["message"]
     results = [{"role": "tool", "tool_call_id": each.id, "content": "x"} for each in CALLS]

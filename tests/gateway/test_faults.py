@@ -14,6 +14,7 @@ from flowrun.errors import (
     BudgetReached,
     FlowrunError,
     LedgerError,
+    NotInstalled,
     PipelineError,
     ProviderError,
     ReplyError,
@@ -41,6 +42,7 @@ def rejected(status: int) -> tuple[int, str, str]:
 
 ROWS: list[tuple[FlowrunError, tuple[int, str, str]]] = [
     (UsageError("x"), (400, "model_not_found", "invalid_request_error")),
+    (NotInstalled("x"), (503, "model_unavailable", "api_error")),
     (BudgetReached("x"), (402, "budget_reached", "insufficient_quota")),
     (ReplyError("x"), (502, "bad_reply", "api_error")),
     (StepError("x"), (502, "step_failed", "api_error")),
@@ -108,6 +110,22 @@ def test_the_callers_own_key_is_theirs_to_mend(
     found = fault_of(AccessDenied("the key is bad", status=status), has_own_key=True)
     assert (found.status, found.code, found.kind) == expected
     assert found.message == "the key is bad"
+
+
+def test_what_is_the_owners_own_is_in_the_log_alone() -> None:
+    error = Unavailable("mine cannot be reached at http://10.0.0.7: refused")
+    found = fault_of(error.shown_as("mine cannot be reached"), has_own_key=False)
+    assert (found.message, found.said) == ("mine cannot be reached", str(error))
+    assert (found.is_owners, found.is_provider) == (True, True)
+
+
+def test_a_secret_is_masked_wherever_a_fault_tells_it() -> None:
+    fault = Fault(429, "of key-1", code="x", param="p", retry_after_s=2.0)
+    fault.is_provider = True
+    found = fault.logged_as("key-1 again").masked(lambda text: text.replace("key-1", "***"))
+    assert (found.message, found.said) == ("of ***", "*** again")
+    assert (found.status, found.code, found.param, found.retry_after_s) == (429, "x", "p", 2.0)
+    assert (found.is_owners, found.is_provider) == (True, True)
 
 
 def test_every_error_has_its_row() -> None:

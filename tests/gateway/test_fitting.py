@@ -149,3 +149,28 @@ def test_an_unknown_speaker_of_the_protocol_gets_what_was_said() -> None:
     endpoint = Endpoint("mine", "openai", "https://llm.example.org/v1")
     found, _ = fitted(asked(provider={"zdr": True}), Resolved(endpoint, "m", Capabilities()), USUAL)
     assert found.provider == {"zdr": True}
+
+
+def test_a_user_means_nothing_to_the_embedded_model() -> None:
+    said = asked(options={"user": "u"})
+    assert fitted(said, named("local/smollm2-135m-instruct"), USUAL)[1] == ("user",)
+    assert fitted(said, named("openai/gpt-5"), USUAL)[1] == ()
+
+
+@pytest.mark.parametrize(
+    ("said", "param"),
+    [
+        (
+            {"response_format": ResponseFormat("json_schema", "it", {"type": "objekt"})},
+            "response_format.json_schema.schema",
+        ),
+        (
+            {"tools": (TOOL, ToolDefinition("b", "", {"type": 7}))},
+            "tools[1].function.parameters",
+        ),
+    ],
+)
+def test_what_is_no_schema_is_the_callers_fault(said: dict[str, Any], param: str) -> None:
+    found = refused(asked(**said), named("local/smollm2-135m-instruct"))
+    assert found == (400, param, "invalid_request")
+    fitted(asked(**said), named("openai/gpt-5"), USUAL)  # who judges for itself

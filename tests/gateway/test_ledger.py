@@ -16,7 +16,7 @@ from flowrun.gateway import accounts
 from flowrun.gateway.base import MOST_UNITS, UNITS, Account, Charge, Ledger, UsageRow
 from flowrun.gateway.database import Database
 from flowrun.gateway.entries import Entry
-from flowrun.gateway.ledger import open_ledger
+from flowrun.gateway.ledger import open_ledger, path_of
 from flowrun.gateway.postgres import PostgresDatabase
 from flowrun.gateway.sqlite import SqliteDatabase
 from tests.support.ledgers import (
@@ -97,7 +97,7 @@ def test_top_ups_add_up_and_can_be_taken_back(address: str) -> None:
         with pytest.raises(UsageError) as caught:
             await ledger.top_up("ann", -1, note="", now=4.0)
         assert str(caught.value) == (
-            '"ann" has 0 credits that are free (30 are held): 0.000001 cannot be taken'
+            '"ann" has 0 credits free (30 set aside): 0.000001 cannot be taken'
         )
         assert await money(ledger) == (30, 30)
 
@@ -223,18 +223,56 @@ def test_without_an_address_it_is_a_file_of_the_state_folder(tmp_path: Path) -> 
     ]  # fmt: skip
 
 
+ADDRESSES = "write sqlite:///path or postgresql://user@host/database"
+
+
 @pytest.mark.parametrize(
-    ("url", "shown"),
-    [("mysql://me:secret@host/db", "mysql:"), ("sqlite://path", "sqlite:"),
-     ("sqlite:///", "sqlite:"), ("ledger.db", "ledger.db:")],
+    ("url", "said"),
+    [("mysql://me:secret@host/db", f'"mysql:" is no ledger; {ADDRESSES}'),
+     ("me:secret@host/db", f"is no ledger; {ADDRESSES}"),
+     ("host=h password=secret", f"is no ledger; {ADDRESSES}"),
+     ("my secret://x?y", f"is no ledger; {ADDRESSES}"),
+     ("mysql://host/db", f'"mysql://host/db" is no ledger; {ADDRESSES}'),
+     ("sqlite://path", f'"sqlite://path" is no ledger; {ADDRESSES}'),
+     ("sqlite:///", f'"sqlite:///" is no ledger; {ADDRESSES}'),
+     ("ledger.db", '"ledger.db" is no ledger; write sqlite:///ledger.db'),
+     ("/tmp/y.db", '"/tmp/y.db" is no ledger; write sqlite:////tmp/y.db')],
 )  # fmt: skip
-def test_an_address_of_another_kind_is_refused(url: str, shown: str) -> None:
+def test_an_address_of_another_kind_is_refused_without_a_password(url: str, said: str) -> None:
     with pytest.raises(UsageError) as caught:
         open_ledger(url, Path("nowhere"))
-    assert str(caught.value) == (
-        f'FLOWRUN_LEDGER: "{shown}" is no ledger; '
-        "write sqlite:///path or postgresql://user@host/database"
-    )
+    assert str(caught.value) == f"FLOWRUN_LEDGER: {said}"
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "path"),
+    [(None, Path("state/ledger.db")), ("", Path("state/ledger.db")),
+     ("sqlite:///own/y.db", Path("own/y.db")), ("sqlite:////tmp/y.db", Path("/tmp/y.db")),
+     ("postgresql://me:secret@host/db", None)],
+)  # fmt: skip
+def test_the_file_of_a_ledger_is_known_before_it_is_opened(
+    url: str | None, path: Path | None
+) -> None:
+    assert path_of(url, Path("state")) == path
+
+
+def test_a_key_that_is_revoked_takes_no_credits_and_keeps_its_name(address: str) -> None:
+    async def work(ledger: Ledger) -> None:
+        await fill(ledger, 3)
+        await ledger.revoke("ann", now=2.0)
+        with pytest.raises(UsageError) as caught:
+            await ledger.top_up("ann", UNITS, note="", now=3.0)
+        assert str(caught.value) == '"ann" is revoked'
+        with pytest.raises(UsageError) as caught:
+            await ledger.add(Account("k_2", "ann", "other"), now=3.0)
+        assert str(caught.value) == (
+            'a key was called "ann" and is revoked: names are not used twice'
+        )
+        (standing,) = await ledger.standings()
+        assert standing.balance_units == 3 * UNITS
+
+    on(address, work)
 
 
 def test_without_its_client_a_ledger_in_postgresql_says_what_to_install(

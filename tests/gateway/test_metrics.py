@@ -43,3 +43,9 @@ def test_the_number_of_models_is_bounded() -> None:
 def test_servers_do_not_share_counters() -> None:
     Metrics().ended("a", 200, 1)
     assert not any("flowrun_requests_total{" in line for line in lines(Metrics()))
+
+
+def test_no_series_tells_when_another_was_made() -> None:
+    metrics = Metrics()
+    metrics.ended("a", 200, 1)
+    assert not any("_created" in line for line in lines(metrics))

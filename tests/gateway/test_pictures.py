@@ -42,7 +42,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("content-length", "0")
             self.end_headers()
             return
-        body = {"/a.png": PNG, "/big": PNG + b"0" * 2**21}.get(self.path, b"<html>no</html>")
+        bodies = {"/a.png": PNG, "/big": PNG + b"0" * 2**21, "/big?": PNG + b"0" * 20 * 2**20}
+        body = bodies.get(self.path.rstrip("0123456789"), b"<html>no</html>")
         self.send_response(200 if self.path != "/gone" else 404)
         self.send_header("content-type", "image/jpeg")
         self.send_header("content-length", str(len(body)))
@@ -155,7 +156,9 @@ def test_pitfall_49_a_name_that_leads_to_a_private_address_is_refused() -> None:
 
     fault = refused(request("http://pictures.example.org/a.png"), ServeSettings(), resolve)
     assert asked == ["pictures.example.org"]
-    assert "127.0.0.1" in str(fault)
+    assert str(fault) == "a picture cannot be fetched: the address is not a public one"
+    assert 'private = ["pictures.example.org:80"] under [serve]' in fault.said
+    assert "127.0.0.1" in fault.said
 
 
 def test_pitfall_49_a_picture_above_the_bound_is_refused() -> None:
@@ -181,6 +184,14 @@ def test_the_number_of_addresses_is_bounded() -> None:
     fault = refused(request(*["http://10.0.0.1/"] * 33), ServeSettings())
     assert str(fault).endswith("a request may name 32 pictures by address at most")
     assert fault.param == "messages[1].content[33].image_url.url"
+
+
+def test_what_the_pictures_of_a_request_weigh_together_is_bounded() -> None:
+    with host() as server:
+        urls = [f"http://{server.name}/big?{number}" for number in range(4)]
+        settings = ServeSettings(private=(server.name,), max_image_bytes=30 * 2**20)
+        fault = refused(request(*urls), settings)
+    assert str(fault).endswith("the pictures of a request may have 64 MiB together")
 
 
 def test_of_several_faults_one_is_told() -> None:

@@ -225,13 +225,29 @@ def test_all_files_of_a_folder_are_found_by_name(tmp_path: Path) -> None:
     models = found([tmp_path], config, Providers(config, in_flight=1))
     assert list(models) == ["pipeline/greet", "pipeline/paint"]
     assert models["pipeline/greet"].description == "Greets somebody."
-    assert models["pipeline/greet"].worst_usd is None
+    assert models["pipeline/greet"].worst_usd == 0, "its models run on this machine"
+
+
+def test_keys_that_its_models_lack_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    assert served(tmp_path).missing is None
+    text = GREET.replace("model: fake/greeter", "model: openai/x, fallback: [anthropic/y]")
+    assert served(tmp_path, text).missing == (
+        "openai needs a key: set the environment variable OPENAI_API_KEY; "
+        "anthropic needs a key: set the environment variable ANTHROPIC_API_KEY"
+    )
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-1")
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-2")
+    assert served(tmp_path, text).missing is None
 
 
 def test_what_cannot_be_served_is_told_before_anything_is(tmp_path: Path) -> None:
     config = configuration.load(tmp_path, {})
     providers = Providers(config, in_flight=1)
-    with pytest.raises(UsageError, match="holds no pipeline"):
+    with pytest.raises(UsageError, match=r"no file of it ends in \.yaml or \.yml"):
         found([tmp_path], config, providers)
     (tmp_path / "flowrun.toml").write_text(TOML)
     (tmp_path / "bad.yaml").write_text("steps: {a: {promt: x}}")
@@ -245,3 +261,73 @@ def test_what_cannot_be_served_is_told_before_anything_is(tmp_path: Path) -> Non
     (tmp_path / "ok.yaml").write_text(GREET)
     with pytest.raises(UsageError, match="rename one"):
         found([tmp_path / "ok.yaml"] * 2, config, providers)
+
+
+@pytest.mark.parametrize("model", ["openai/x", "'{{ inputs.who }}'"])
+def test_a_pipeline_that_may_cost_something_has_no_bound_without_a_budget(
+    tmp_path: Path, model: str
+) -> None:
+    text = GREET.replace("fake/greeter", model)
+    (tmp_path / "a.yaml").write_text(text)
+    config = configuration.load(tmp_path, {})
+    providers = Providers(config, in_flight=1)
+    assert served(tmp_path, text + "budget: {usd: 0.1}\n").worst_usd == Decimal("0.1")
+    assert found([tmp_path / "a.yaml"], config, providers)["pipeline/a"].worst_usd is None
+
+
+def test_its_inputs_are_told(tmp_path: Path) -> None:
+    assert served(tmp_path).inputs == [
+        {"name": "who", "type": "string", "required": True},
+        {"name": "times", "type": "integer", "required": False, "default": 1},
+    ]
+    text = PAINT.replace("{type: image}", "{type: image, description: What to change.}")
+    assert served(tmp_path, text, "paint").inputs[1] == {
+        "name": "base", "type": "image", "required": True, "description": "What to change.",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ({"who": "Ann", "tims": 2}, 'has no input "tims": did you mean times?'),
+        ({"tims": 2}, 'has no input "tims": did you mean times?'),
+        ({"who": "Ann", "xxxxxx": 2}, 'has no input "xxxxxx": it has who, times'),
+    ],
+)
+def test_a_key_that_is_no_input_is_told(tmp_path: Path, data: object, said: str) -> None:
+    fault = refused(served(tmp_path), asking(json.dumps(data)))
+    assert (fault.message, fault.param) == (f"pipeline/greet {said}", "messages")
+    assert fault.said == "an input does not fit"
+
+
+def test_an_image_that_is_missing_is_told_how_to_be_sent(tmp_path: Path) -> None:
+    fault = refused(served(tmp_path, PAINT, "paint"), asking("a lake"))
+    assert fault.message == 'input "base" is required: send it as an image part'
+
+
+def test_a_failure_tells_the_caller_no_address_of_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toml = '[endpoints.mine]\nbase_url = "http://127.0.0.1:1/v1"\nkey_env = "MINE_SECRET_KEY"\n'
+    (tmp_path / "flowrun.toml").write_text(toml)
+    (tmp_path / "a.yaml").write_text(
+        "steps: {one: {prompt: x, model: mine/m, retry: 0}}\noutputs: {o: '{{ one }}'}\n"
+    )
+    config = configuration.load(tmp_path, {})
+
+    async def ask() -> FlowrunError:
+        async with Providers(config, in_flight=1) as providers:
+            model = found([tmp_path / "a.yaml"], config, providers)["pipeline/a"]
+            with pytest.raises(FlowrunError) as caught:
+                await model.send(asking(""))
+        return caught.value
+
+    monkeypatch.setenv("MINE_SECRET_KEY", "sk-0123456789")
+    failed = asyncio.run(ask())
+    assert "127.0.0.1:1" in str(failed)
+    assert failed.shown is not None
+    assert "127.0.0.1" not in failed.shown
+    monkeypatch.delenv("MINE_SECRET_KEY")
+    lacking = asyncio.run(ask())
+    assert "MINE_SECRET_KEY" in str(lacking)
+    assert lacking.shown == "this server has no key of mine"

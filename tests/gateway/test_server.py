@@ -1,7 +1,9 @@
 """Real sockets against a server with a small app."""
 
 import asyncio
+import errno
 import signal
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
@@ -9,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from flowrun.errors import UsageError
-from flowrun.gateway.server import LARGEST_HEADERS_BYTES, Server, bound, server_of
+from flowrun.gateway.server import LARGEST_HEADERS_BYTES, Server, bound, server_of, unbound
 from flowrun.serving import ServeSettings
 from tests.support.running import until
 
@@ -205,6 +207,25 @@ def test_no_connection_is_taken_while_draining() -> None:
             await asked
 
     asyncio.run(run())
+
+
+def test_an_address_of_another_machine_is_told_as_one() -> None:
+    with pytest.raises(UsageError) as caught:
+        bound("192.0.2.1", 0)
+    assert str(caught.value) == "this machine has no address 192.0.2.1: choose another --host"
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [(PermissionError(errno.EACCES, "Permission denied"),
+      "Permission denied; a port below 1024 is for the system: choose a higher --port"),
+     (socket.gaierror(socket.EAI_NONAME, "Name or service not known"),
+      "Name or service not known; choose another --host"),
+     (OSError(errno.EADDRINUSE, "Address already in use"),
+      "Address already in use; choose another --port")],
+)  # fmt: skip
+def test_why_it_cannot_listen_is_told_with_a_mend(error: OSError, said: str) -> None:
+    assert unbound("here", 80, error) == f"cannot listen on here:80: {said}"
 
 
 def test_a_port_that_is_taken_is_told_in_a_sentence() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from flowrun.chat.messages import ChatRequest, Delta, ToolCall
-from flowrun.errors import Unavailable, Unsupported
+from flowrun.errors import NotInstalled, Unavailable, Unsupported
 from flowrun.gateway.faults import Fault
 from flowrun.gateway.service import own_keys
 from tests.support.asgi import Got, asking
@@ -156,7 +156,18 @@ def test_own_keys_are_read_by_endpoint() -> None:
     assert own_keys("a=sk-1, b = sk=2") == {"a": "sk-1", "b": "sk=2"}
 
 
-@pytest.mark.parametrize("said", ["sk-1", "=sk-1", "a=", "a=b c", "a=1,a=2", "a=ü"])
+@pytest.mark.parametrize(
+    "said",
+    [
+        "sk-1",
+        "=sk-1",
+        "a=",
+        "a=b c",
+        "a=1,a=2",
+        "a=ü",
+        ",".join(f"e{at}=sk-12345678" for at in range(33)),
+    ],
+)
 def test_own_keys_that_cannot_be_read_are_refused_and_not_repeated(said: str) -> None:
     with pytest.raises(Fault) as caught:
         own_keys(said)
@@ -189,3 +200,45 @@ def test_who_brings_a_key_needs_none_of_the_server_s(tmp_path: Path) -> None:
         ask = both(tmp_path, text=openai_at(server.url, key_env='"MINE_KEY"'))
         assert ask(asking("mine/echo")).status == 400
         assert ask(asking("mine/echo"), headers={"x-provider-key": f"mine={OWN}"}).status == 200
+
+
+def test_a_key_of_an_unknown_provider_is_refused_with_a_mend(tmp_path: Path) -> None:
+    got = both(tmp_path)(asking(), headers={"x-provider-key": "opnai=sk-0123456789"})
+    assert (got.status, got.error["code"]) == (400, "invalid_provider_key")
+    assert got.error["message"] == (
+        'x-provider-key has a key of the unknown provider "opnai": did you mean openai?'
+    )
+
+
+def test_where_the_embedded_model_is_not_installed_the_next_one_is_asked(tmp_path: Path) -> None:
+    lacking = Piped([NotInstalled("it needs a package: run pip")])
+    ask = both(tmp_path, pipelines={"pipeline/p": lacking})
+    assert ask(asking("pipeline/p", models=["fake/echo"])).status == 200
+    got = both(tmp_path, pipelines={"pipeline/p": Piped([NotInstalled("run pip")])})(
+        asking("pipeline/p")
+    )
+    assert (got.status, got.error["code"]) == (503, "model_unavailable")
+    assert got.error["message"] == "the embedded model is not installed on this server"
+
+
+def test_a_pipeline_that_is_not_there_is_fallen_back_from(tmp_path: Path) -> None:
+    ask = both(tmp_path)
+    assert ask(asking("pipeline/q", models=["fake/echo"])).status == 200
+    got = ask(asking("pipeline/q"))
+    assert (got.status, got.error["code"]) == (404, "model_not_found")
+    assert got.error["message"] == "this server runs no pipelines"
+
+
+def test_a_pipeline_without_a_bound_is_told_how_to_get_one(tmp_path: Path) -> None:
+    unbound = Piped(["never"])
+    unbound.worst_usd = None
+    got = both(tmp_path, pipelines={"pipeline/p": unbound}, credits=5)(asking("pipeline/p"))
+    assert (got.status, got.error["code"]) == (400, "price_unknown")
+    assert got.error["message"] == (
+        "pipeline/p has no budget: write budget: {usd: 0.10} at the top of its file"
+    )
+
+
+def test_a_refusal_tells_what_was_dropped_before_it(tmp_path: Path) -> None:
+    got = both(tmp_path)(asking("nobody/m", store=True))
+    assert (got.status, got.headers["x-flowrun-dropped"]) == (400, "store")

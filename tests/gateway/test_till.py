@@ -98,19 +98,22 @@ def test_a_bill_that_is_given_back_costs_nothing(tmp_path: Path) -> None:
     asyncio.run(main())
 
 
-def test_a_balance_that_is_too_small_is_told(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("has_limit", "mend"),
+    [(True, "set a lower max_completion_tokens, or top up"), (False, "top up")],
+)
+def test_a_balance_that_is_too_small_is_told(tmp_path: Path, has_limit: bool, mend: str) -> None:
     async def main() -> Fault:
         ledger = await rich(tmp_path)
         with pytest.raises(Fault) as caught:
-            await Till(ledger).open(ACCOUNT, "a", UNITS * 3 // 2)
+            await Till(ledger).open(ACCOUNT, "a", UNITS * 3 // 2, has_limit=has_limit)
         await ledger.aclose()
         return caught.value
 
     fault = asyncio.run(main())
     assert (fault.status, fault.code) == (402, "insufficient_credits")
     assert fault.message == (
-        "not enough credits: this call may cost 1.5 at most, and 1 are left; "
-        "set a lower max_completion_tokens, or top up"
+        f"not enough credits: this call may cost 1.5 at most, and 1 is left; {mend}"
     )
 
 

@@ -224,7 +224,8 @@ def test_a_wait_of_more_than_ten_minutes_is_not_waited() -> None:
         slots.leave()
         with pytest.raises(Unavailable) as caught:
             await slots.enter()
-        assert (str(caught.value), caught.value.retry_after_s) == ("slowly", 7200.0)
+        said = "the provider asked for a pause of 2 h: slow down"
+        assert (str(caught.value), caught.value.retry_after_s) == (said, 7200.0)
         assert caught.value.is_unsent
         return slots
 
@@ -233,8 +234,8 @@ def test_a_wait_of_more_than_ten_minutes_is_not_waited() -> None:
 
 def test_who_has_little_patience_is_told_when_to_come_back() -> None:
     async def main() -> Unavailable:
-        slots = Gate(2, patience_s=5, clock=CLOCK, dice=lambda: 0.0)
-        slots.overloaded(throttled(60), await slots.enter())
+        slots = Gate(2, name="mine", patience_s=5, clock=CLOCK, dice=lambda: 0.0)
+        slots.overloaded(throttled(45), await slots.enter())
         slots.leave()
         with pytest.raises(Unavailable) as fault:
             await slots.enter()
@@ -243,7 +244,8 @@ def test_who_has_little_patience_is_told_when_to_come_back() -> None:
         return fault.value
 
     fault = run(main())
-    assert (str(fault), fault.status, fault.retry_after_s) == ("slowly", 429, 60)
+    assert str(fault) == "mine asked for a pause of 45 s: slow down"
+    assert (fault.status, fault.retry_after_s) == (429, 45)
 
 
 def test_who_has_little_patience_does_not_wait_in_line_for_long() -> None:

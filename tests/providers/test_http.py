@@ -121,6 +121,7 @@ def test_a_redirect_is_not_followed(use: Use, location: str, said: str) -> None:
 
     error = failure(answer, use)
     assert str(error) == f"mine redirects to {said}: redirects are not followed"
+    assert error.shown == "mine redirects: redirects are not followed"
     assert type(error) is ProviderError
     assert asked == ["llm.example.org"]
 
@@ -165,7 +166,9 @@ def test_the_cause_of_a_cause_is_told() -> None:
     def answer(_: httpx2.Request) -> httpx2.Response:
         raise httpx2.ConnectError("") from OSError("no route")
 
-    assert str(failure(answer)) == "mine cannot be reached at https://llm.example.org/v1/: no route"
+    error = failure(answer)
+    assert str(error) == "mine cannot be reached at https://llm.example.org/v1/: no route"
+    assert error.shown == "mine cannot be reached"
 
 
 def test_an_address_that_is_none_cannot_be_asked() -> None:

@@ -85,6 +85,7 @@ def test_an_option_that_it_does_not_take_is_refused(
     with pytest.raises(Unsupported) as raised:
         sent(Scripted(), asked(**options))
     assert str(raised.value) == f'"{MODEL}" {message}'
+    assert raised.value.param == next(iter(options))
 
 
 def test_a_schema_becomes_a_grammar_with_an_end() -> None:

@@ -80,8 +80,9 @@ def test_a_known_provider_with_a_key_serves_bare_slugs() -> None:
          "known are gumloop, openai, openrouter, anthropic, gemini, local, fake"),
         ("openai/", "", '"openai/" names no model of openai'),
         ("local/smollm", "",
-         '"local/smollm" is not there: it has smollm2-135m-instruct, placeholder'),
-        ("fake/ecco", "", '"fake/ecco" is not there: did you mean echo?'),
+         '"local/smollm" is not there: did you mean local/smollm2-135m-instruct?'),
+        ("local/xyz", "", '"local/xyz" is not there: it has smollm2-135m-instruct, placeholder'),
+        ("fake/ecco", "", '"fake/ecco" is not there: did you mean fake/echo?'),
         ("a", '[models]\na = "b"\nb = "c"\nc = "b"',
          "flowrun.toml: [models] leads nowhere: a -> b -> c -> b"),
     ],
@@ -90,6 +91,8 @@ def test_a_name_that_leads_nowhere(name: str, text: str, said: str) -> None:
     with pytest.raises(UsageError) as caught:
         resolve(name, configured(text))
     assert str(caught.value) == said
+    told = caught.value.shown or said
+    assert not any(each in told for each in ("flowrun.toml", "_API_KEY", "[models]"))
 
 
 def test_a_slug_that_several_may_serve() -> None:

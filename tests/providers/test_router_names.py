@@ -199,6 +199,7 @@ def test_a_choice_may_not_be_auto_itself(text: str, key: str) -> None:
     with pytest.raises(UsageError) as caught:
         resolve("auto", configured(text))
     assert str(caught.value) == f"flowrun.toml: [auto] {key} leads back to auto"
+    assert caught.value.shown == '"auto" leads nowhere on this server'
 
 
 def routed(text: str, *requests: ChatRequest) -> list[str]:

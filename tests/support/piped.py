@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 from flowrun.chat.messages import ChatReply, ChatRequest, Delta
 from flowrun.chat.usage import Usage
+from flowrun.digest import JsonValue
 from flowrun.errors import FlowrunError
 from flowrun.providers.fake import Fake
 
@@ -18,6 +19,7 @@ class Piped(Fake):
     """A pipeline that answers by a script, and costs a credit at most."""
 
     description = "a test's"
+    inputs: Sequence[Mapping[str, JsonValue]] = ()
     worst_usd: Decimal | None = Decimal("0.01")
 
 
@@ -28,6 +30,7 @@ class Broken:
     """
 
     description = ""
+    inputs: Sequence[Mapping[str, JsonValue]] = ()
     worst_usd: Decimal | None = Decimal("0.01")
 
     def __init__(

@@ -14,6 +14,7 @@ from flowrun.gateway.auth import Keyring, fingerprint, new_key
 from flowrun.gateway.base import UNITS, Account, Ledger, Standing
 from flowrun.gateway.candidates import Pipeline
 from flowrun.gateway.ledger import open_ledger
+from flowrun.gateway.log import Log
 from flowrun.gateway.running import Running
 from flowrun.gateway.service import Service
 from flowrun.providers.router import Providers
@@ -80,6 +81,7 @@ async def gateway(
     environ: Mapping[str, str] | None = None,
     pipelines: Mapping[str, Pipeline] | None = None,
     token: str | None = None,
+    log: Log | None = None,
     alive_every_s: float = 15.0,
 ) -> AsyncIterator[Gateway]:
     """A gateway under that flowrun.toml; with `credits` a key is needed, and has so many."""
@@ -96,6 +98,6 @@ async def gateway(
     keyring = Keyring(ledger, PEPPER, now=lambda: 0.0)
     service = Service(config, providers, ledger=ledger, keyring=keyring, pipelines=pipelines)
     running = Running()
-    app = create_app(service, running, metrics_token=token, alive_every_s=alive_every_s)
+    app = create_app(service, running, metrics_token=token, log=log, alive_every_s=alive_every_s)
     async with service:
         yield Gateway(app, service, running, ledger, key)

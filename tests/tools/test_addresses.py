@@ -79,6 +79,7 @@ def test_one_private_address_is_enough_to_refuse() -> None:
         '"example.org" has the address 10.0.0.1, which is not public; '
         'to allow it, write private = ["example.org:80"] under [tools] in flowrun.toml'
     )
+    assert caught.value.shown == "the address is not a public one"
 
 
 def test_a_listed_host_may_have_any_address() -> None:

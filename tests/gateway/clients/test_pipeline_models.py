@@ -96,14 +96,17 @@ def test_a_run_that_fails_is_told(caller: Client) -> None:
 
 
 def test_who_pays_is_given_a_pipeline_with_a_budget_alone(tmp_path: Path) -> None:
+    dear = PRAISE.replace("fake/echo", "'{{ inputs.thing }}'")
+    (tmp_path / "dear.yaml").write_text(dear, "utf-8")
     (tmp_path / "free.yaml").write_text(PRAISE, "utf-8")
     (tmp_path / "bound.yaml").write_text(PRAISE + "budget: {usd: 0.05}\n", "utf-8")
     key = new_key(tmp_path, "ann", "5")
-    with served(tmp_path, "free.yaml", "bound.yaml") as server:
+    with served(tmp_path, "dear.yaml", "free.yaml", "bound.yaml") as server:
         client = CLIENTS[0](server.url, key)
-        found = client.whole(model="pipeline/bound", messages=asking("a lamp"))
-        assert found["choices"][0]["message"]["content"] == "Praise a lamp 1 times."
+        for name in ("bound", "free"):
+            found = client.whole(model=f"pipeline/{name}", messages=asking("a lamp"))
+            assert found["choices"][0]["message"]["content"] == "Praise a lamp 1 times."
         with pytest.raises(Refused) as caught:
-            client.whole(model="pipeline/free", messages=asking("a lamp"))
+            client.whole(model="pipeline/dear", messages=asking("a lamp"))
         client.close()
     assert (caught.value.status, caught.value.code) == (400, "price_unknown")
