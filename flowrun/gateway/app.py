@@ -131,8 +131,8 @@ class Pages:
         if self._token and hmac.compare_digest(said.encode(), wanted.encode()):
             return
         is_near = request.client is not None and is_loopback(request.client.host)
-        # A proxy on this machine asks for others.
-        if not is_near or any(name in request.headers for name in _FORWARDED):
+        # A proxy on this machine asks for others, and not every one says so.
+        if self._token or not is_near or any(name in request.headers for name in _FORWARDED):
             raise Fault(
                 401, "the metrics are for this machine", code="invalid_api_key", kind="auth_error"
             )

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import replace
 from typing import Literal, TypeAlias
 
-from flowrun.chat.messages import ChatReply, Delta
+from flowrun.chat.messages import ChatReply, Delta, fold
 from flowrun.chat.usage import Usage, cost
 from flowrun.errors import Unavailable, Unsupported
 from flowrun.gateway.base import Charge
@@ -17,6 +17,9 @@ from flowrun.providers.wrap import has_content
 from flowrun.serving import CreditSettings
 
 Outcome: TypeAlias = Literal["done", "cut", "gone"]
+
+HUNG_UP = "the caller hung up"
+"""Why a call is cancelled whose prompt is paid for all the same: its caller wished so."""
 
 HINTS = frozenset(
     {
@@ -57,7 +60,7 @@ class Attempt:
         """The whole reply. Raises: ProviderError."""
         while True:
             try:
-                reply = await self.candidate.provider.send(self.request)
+                reply = await self._sent()
             except Unsupported as error:
                 self._drop(error)
                 continue
@@ -85,6 +88,10 @@ class Attempt:
             except Unsupported as error:
                 self._drop(error)
                 continue
+            except BaseException:
+                for each in found:  # which nobody else will hear of
+                    self.note(each)
+                raise
             if any(each.finish_reason for each in found):
                 return found
             raise Unavailable(f"{self.candidate.label} ended its reply before it had begun")
@@ -141,6 +148,13 @@ class Attempt:
             )
         )
 
+    async def fail(self) -> None:
+        """Charges nothing, but what a pipeline had spent before it failed."""
+        if self.candidate.endpoint is None and self.usage is not None:
+            await self.settle("cut")
+        else:
+            await self.release()
+
     async def release(self) -> None:
         """Charges nothing."""
         if not self._is_over:
@@ -151,6 +165,20 @@ class Attempt:
         """Ends what is still asked for."""
         if isinstance(self._deltas, AsyncGenerator):
             await self._deltas.aclose()
+
+    async def _sent(self) -> ChatReply:
+        """The reply; a pipeline tells on the way what it has spent, should it come to nothing."""
+        if self.candidate.endpoint is not None:
+            return await self.candidate.provider.send(self.request)
+        deltas = self._deltas = self.candidate.provider.stream(self.request)
+        found: list[Delta] = []
+        try:
+            async for delta in deltas:
+                self.note(delta)
+                found.append(delta)
+        finally:
+            await self.aclose()
+        return fold(found)
 
     def _drop(self, error: Unsupported) -> None:
         """Leaves out the hint that was refused. Raises: the error, where it is none."""

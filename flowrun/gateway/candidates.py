@@ -18,7 +18,7 @@ from flowrun.gateway.faults import Fault
 from flowrun.gateway.fitting import fitted
 from flowrun.providers.base import Endpoint, Provider
 from flowrun.providers.resolved import Resolved
-from flowrun.providers.router import Providers
+from flowrun.providers.router import Judge, Providers
 from flowrun.serving import ServeSettings
 
 PREFIX = "pipeline/"
@@ -91,14 +91,17 @@ class Candidates:
         own_keys: Mapping[str, str],
         *,
         is_paid: bool = False,
+        judge: Judge | None = None,
     ) -> Candidate:
         """Who answers to the name; the price is looked up only where it `is_paid`.
+
+        `judge` asks the judge of `auto`, where that is to be paid for.
 
         Raises: UsageError if nobody does, or has no key; Fault if it cannot take the request.
         """
         if name.startswith(PREFIX):
             return self._pipeline(name, request)
-        resolved = await self._route(name, request)
+        resolved = await self._route(name, request, judge)
         endpoint = resolved.endpoint
         own_key = own_keys.get(endpoint.name)
         wanted, ignored = fitted(request, resolved, self._settings)
@@ -130,10 +133,15 @@ class Candidates:
         worst_usd = pipeline.worst_usd
         return Candidate(name, pipeline, wanted, ignored=tuple(ignored), worst_usd=worst_usd)
 
-    async def _route(self, name: str, request: ChatRequest) -> Resolved:
+    async def judge(self, resolved: Resolved, question: ChatRequest) -> Candidate:
+        """The judge of `auto`, as one more who can be asked."""
+        provider, price = self._provider(resolved, None), await self._price(resolved)
+        return Candidate(resolved.label, provider, question, price, resolved.endpoint)
+
+    async def _route(self, name: str, request: ChatRequest, judge: Judge | None) -> Resolved:
         """Where a name leads. Raises: UsageError if nowhere."""
         try:
-            return await self._providers.route(name, request)
+            return await self._providers.route(name, request, judge=judge)
         except UsageError as error:
             if PREFIX + name not in self._pipelines:
                 raise

@@ -27,6 +27,7 @@ from urllib.parse import urlsplit
 from flowrun import api
 from flowrun.chat.images import Image
 from flowrun.chat.messages import ChatReply, ChatRequest, Delta, Text, fold
+from flowrun.chat.usage import Usage
 from flowrun.config import Config
 from flowrun.digest import JsonValue
 from flowrun.document.task import Input
@@ -46,7 +47,7 @@ from flowrun.providers.router import Providers, resolve
 from flowrun.providers.wording import brief
 from flowrun.reports.base import Reporter
 from flowrun.reports.plain import Plain
-from flowrun.run.events import Event, OutputWritten
+from flowrun.run.events import Event, OutputWritten, StepFinished
 from flowrun.run.execution import RunResult
 from flowrun.run.outputs import plain
 
@@ -139,12 +140,15 @@ class Served:
         Raises: Fault 400 for a request that it cannot take; FlowrunError if the run fails.
         """
         inputs = inputs_of(request, self._pipeline.plan.inputs, name=self.name)
-        lines: asyncio.Queue[str | None] = asyncio.Queue()
+        lines: asyncio.Queue[Delta | None] = asyncio.Queue()
         run = asyncio.get_running_loop().create_task(self._run(inputs, lines))
         try:
             while (line := await lines.get()) is not None:
-                yield Delta(reasoning=line, model=self.name)
-            yield self._reply(await run, request)
+                yield replace(line, model=self.name)
+            result = await run
+            if not result.is_done:
+                yield Delta(usage=_spent(result))
+            yield self._reply(result, request)
         finally:
             # A caller who has gone ends the run with its calls, and waits until it has ended.
             run.cancel()
@@ -155,7 +159,7 @@ class Served:
         """Nothing is held open between runs."""
 
     async def _run(
-        self, inputs: Mapping[str, object], lines: asyncio.Queue[str | None]
+        self, inputs: Mapping[str, object], lines: asyncio.Queue[Delta | None]
     ) -> RunResult:
         try:
             with TemporaryDirectory(prefix="flowrun-") as out:
@@ -178,8 +182,17 @@ class Served:
             error = _failure(self.name, result)
             raise error.shown_as(self._masker.mask(str(error)))
         text, images = _shown(result.outputs, as_json=request.response_format.kind != "text")
-        usage = replace(result.usage, cost_usd=result.cost_usd)
-        return Delta(text=text, images=images, usage=usage, finish_reason="stop", model=self.name)
+        return Delta(
+            text=text,
+            images=images,
+            usage=_spent(result),
+            finish_reason="stop",
+            model=self.name,
+        )
+
+
+def _spent(result: RunResult) -> Usage:
+    return replace(result.usage, cost_usd=result.cost_usd)
 
 
 def _is_free(pipeline: api.Pipeline) -> bool:
@@ -216,11 +229,16 @@ def _told(declared: Input) -> dict[str, JsonValue]:
     return found
 
 
-def _progress(lines: asyncio.Queue[str | None], mask: Callable[[str], str]) -> Reporter:
-    """Tells each step that ends; not the files, which nobody will find."""
-    plain_lines = Plain(_Lines(lines, mask))
+def _progress(lines: asyncio.Queue[Delta | None], mask: Callable[[str], str]) -> Reporter:
+    """Tells each step that ends, and what was spent so far; not the files, which nobody finds."""
+    told = _Lines(lines, mask)
+    plain_lines = Plain(told)
 
     def report(event: Event) -> None:
+        # Only what asked has a key: a block or a foreach has spent what those inside it have.
+        if isinstance(event, StepFinished) and event.key is not None and event.usage is not None:
+            spent = replace(event.usage, cost_usd=event.cost_usd)
+            told.spent = spent if told.spent is None else told.spent + spent
         if not isinstance(event, OutputWritten):
             plain_lines(event)
 
@@ -228,16 +246,17 @@ def _progress(lines: asyncio.Queue[str | None], mask: Callable[[str], str]) -> R
 
 
 class _Lines(io.StringIO):
-    """A stream whose lines are put into a queue."""
+    """A stream whose lines are put into a queue, with what is `spent` by then."""
 
-    def __init__(self, lines: asyncio.Queue[str | None], mask: Callable[[str], str]) -> None:
+    def __init__(self, lines: asyncio.Queue[Delta | None], mask: Callable[[str], str]) -> None:
         super().__init__()
         self._lines = lines
         self._mask = mask
+        self.spent: Usage | None = None
 
     def write(self, text: str) -> int:
         """Passes it on."""
-        self._lines.put_nowait(self._mask(text))
+        self._lines.put_nowait(Delta(reasoning=self._mask(text), usage=self.spent))
         return len(text)
 
 

@@ -7,6 +7,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
+from flowrun.gateway.attempt import HUNG_UP
 from flowrun.gateway.faults import Fault
 from flowrun.gateway.incoming import Receive
 
@@ -87,7 +88,7 @@ class Watch:
                 pass
             if not self.is_cut and self._task is not None:
                 self.is_gone = True
-                self._task.cancel()
+                self._task.cancel(HUNG_UP)
 
 
 def shutting_down() -> Fault:

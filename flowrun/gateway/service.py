@@ -10,15 +10,17 @@ before the next is asked, so that nobody pays twice.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from functools import partial
 from types import TracebackType
 from typing import Self, TypeVar
 from uuid import uuid4
 
-from flowrun.chat.messages import ChatReply
+from flowrun.chat.messages import ChatReply, ChatRequest
 from flowrun.chat.usage import Usage
 from flowrun.config import Config
 from flowrun.dataclass import dataclass
@@ -30,7 +32,7 @@ from flowrun.errors import (
     UsageError,
     did_you_mean,
 )
-from flowrun.gateway.attempt import Attempt
+from flowrun.gateway.attempt import HUNG_UP, Attempt
 from flowrun.gateway.auth import Keyring
 from flowrun.gateway.base import OPEN, Account, Ledger, Listed
 from flowrun.gateway.candidates import Candidate, Candidates, Pipeline
@@ -44,6 +46,7 @@ from flowrun.gateway.pictures import Pictures
 from flowrun.gateway.stream import Streamed
 from flowrun.gateway.till import FOR_NOTHING, Till
 from flowrun.masking import Masker
+from flowrun.providers.resolved import Resolved
 from flowrun.providers.router import Providers
 from flowrun.providers.wording import brief
 from flowrun.serving import Serving
@@ -188,17 +191,21 @@ class Service:
         """What the first candidate gives who can be asked and answers."""
         failures: list[Fault] = []
         is_paid = self.till.takes_money(call.account)
+        judge = partial(self._judged, call) if is_paid else None
         for number, name in enumerate((call.asked.name, *call.asked.fallbacks)):
             candidate = None
             try:
                 candidate = await self._candidates.of(
-                    name, call.asked.request, call.own_keys, is_paid=is_paid
+                    name, call.asked.request, call.own_keys, is_paid=is_paid, judge=judge
                 )
-                attempt = await self._begun(call, candidate, number)
+                attempt = await self._begun(call, candidate, f".{number}" if number else "")
                 try:
                     return await ask(attempt)
+                except asyncio.CancelledError as error:
+                    await (attempt.settle("gone") if HUNG_UP in error.args else attempt.fail())
+                    raise
                 except BaseException:
-                    await attempt.release()
+                    await attempt.fail()
                     raise
             except FlowrunError as error:
                 failures.append(self._fault(error, call, candidate))
@@ -206,18 +213,33 @@ class Service:
                     raise failures[-1] from None
         raise _told(failures)
 
-    async def _begun(self, call: Call, candidate: Candidate, number: int) -> Attempt:
-        """An attempt whose worst case is set aside. Raises: Fault 400, 402; LedgerError."""
+    async def _judged(self, call: Call, resolved: Resolved, question: ChatRequest) -> ChatReply:
+        """What the judge of `auto` says, which the caller pays for as for any other call."""
+        attempt = await self._begun(
+            call, await self._candidates.judge(resolved, question), f".judge-{uuid4().hex[:8]}"
+        )
+        try:
+            reply = await attempt.send()
+        except BaseException:
+            await attempt.fail()
+            raise
+        await attempt.settle("done")
+        return reply
+
+    async def _begun(self, call: Call, candidate: Candidate, part: str) -> Attempt:
+        """An attempt whose worst case is set aside; `part` tells it from others of the call.
+
+        Raises: Fault 400, 402; LedgerError.
+        """
         if not self.till.takes_money(call.account):
             return Attempt(candidate, FOR_NOTHING, self._credits)
         candidate = self._limited(candidate)
         worst = self._worst_units(candidate)
         if worst is None:
             raise _unpriced(candidate)
-        bill_id = f"{call.id}.{number}" if number else call.id
         # Of what a pipeline or a picture costs at most, the limit is not the part that counts.
         has_limit = candidate.is_remote and not candidate.request.wants_image
-        bill = await self.till.open(call.account, bill_id, worst, has_limit=has_limit)
+        bill = await self.till.open(call.account, call.id + part, worst, has_limit=has_limit)
         return Attempt(candidate, bill, self._credits)
 
     def _worst_units(self, candidate: Candidate) -> int | None:

@@ -10,14 +10,14 @@ from pathlib import Path
 import xllamacpp
 
 from flowrun.digest import JsonValue
-from flowrun.errors import ProviderError, Unsupported
+from flowrun.errors import NotInstalled, ProviderError
 from flowrun.providers.engine import OnChunk
 
 
 class Llama:
     """Loaded weights; `slots` replies are generated side by side, each in its own window.
 
-    Raises: Unsupported if the library refuses the weights.
+    Raises: NotInstalled if the library refuses the weights.
     """
 
     def __init__(self, weights: Path, *, alias: str, slots: int, context_tokens: int) -> None:
@@ -35,7 +35,7 @@ class Llama:
         try:
             self._server = xllamacpp.Server(settings)
         except RuntimeError as error:
-            raise Unsupported(f'the weights "{weights}" cannot be loaded: {error}') from error
+            raise NotInstalled(f'the weights "{weights}" cannot be loaded: {error}') from error
 
     @property
     def address(self) -> str:

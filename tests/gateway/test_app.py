@@ -116,25 +116,26 @@ def test_health_asks_nobody_and_tells_of_a_drain(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("headers", "client", "status"),
+    ("token", "headers", "client", "status"),
     [
-        (LOCAL, "127.0.0.1", 200),
-        (LOCAL, "192.0.2.1", 401),
-        (FORWARDED, "127.0.0.1", 401),
-        ({"host": "evil.example"}, "127.0.0.1", 403),
-        (TOKEN, "192.0.2.1", 200),
-        ({**TOKEN, "authorization": "Bearer other"}, "192.0.2.1", 401),
+        (None, LOCAL, "127.0.0.1", 200),
+        (None, LOCAL, "192.0.2.1", 401),
+        (None, FORWARDED, "127.0.0.1", 401),
+        (None, {"host": "evil.example"}, "127.0.0.1", 403),
+        ("scraper", LOCAL, "127.0.0.1", 401),
+        ("scraper", TOKEN, "192.0.2.1", 200),
+        ("scraper", {**TOKEN, "authorization": "Bearer other"}, "192.0.2.1", 401),
     ],
 )
-def test_metrics_are_for_this_machine_or_for_a_token(
-    tmp_path: Path, headers: dict[str, str], client: str, status: int
+def test_metrics_are_for_this_machine_or_for_who_has_the_token(
+    tmp_path: Path, token: str | None, headers: dict[str, str], client: str, status: int
 ) -> None:
     async def scraped(served: Gateway) -> Got:
         await served.ask(asking())
         await served.ask(asking("nobody/m"))
         return await get(served.app, "/metrics", headers=headers, client=client)
 
-    got = seen(tmp_path, scraped, token="scraper")
+    got = seen(tmp_path, scraped, token=token)
     assert got.status == status
     if status == 200:
         assert b'flowrun_requests_total{model="fake/echo",status="200"} 1.0' in got.body

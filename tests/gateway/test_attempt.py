@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
@@ -143,13 +144,46 @@ def test_nothing_is_charged_for_a_call_that_fails(tmp_path: Path, model: str, st
 
 def test_only_the_candidate_that_answered_is_charged(tmp_path: Path) -> None:
     said = {
-        "pipeline/a": Broken([Delta(usage=COST)], Unavailable("gone")),
+        "pipeline/a": Broken([Delta(id="x")], Unavailable("gone")),
         "pipeline/b": Piped([reply(usage=COST)]),
     }
     for stream in (False, True):
         body = asking("pipeline/a", models=["pipeline/b"], stream=stream)
         _, units, (row,) = paid(tmp_path / str(stream), body, pipelines=said)
         assert (units, row.group) == (UNITS // 4, ("pipeline/b",))
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_pipeline_that_fails_costs_what_its_calls_did(tmp_path: Path, stream: bool) -> None:
+    said = {"pipeline/p": Broken([Delta(usage=COST)], StepError("it broke"))}
+    got, units, (row,) = paid(tmp_path, asking("pipeline/p", stream=stream), pipelines=said)
+    assert got.status >= 400
+    assert (units, row.output_tokens) == (UNITS // 4, 5)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_who_hangs_up_before_any_content_pays_for_the_prompt(tmp_path: Path, stream: bool) -> None:
+    asked = threading.Event()
+
+    def silent(_: Seen) -> Iterator[Action]:
+        asked.set()
+        yield End.HANG
+
+    async def main(url: str) -> tuple[Got, int]:
+        text = openai_at(url) + priced("mine/m", "1000", "2000")
+        async with gateway(tmp_path, text, credits=10_000) as served:
+            caller = served.caller()
+            body = asking("mine/m", "What a long prompt this is.", stream=stream)
+            async with asyncio.TaskGroup() as group:
+                task = group.create_task(caller.ask(body, headers=served.headers))
+                await asyncio.to_thread(asked.wait)
+                caller.gone.set()
+            return task.result(), await served.charged(10_000)
+
+    with endpoint(silent) as server:
+        got, units = asyncio.run(main(server.url))
+    assert (got.status, got.pieces) == (0, [])
+    assert units > 0
 
 
 def test_a_stream_that_breaks_off_is_charged_for_what_was_told(tmp_path: Path) -> None:
@@ -279,3 +313,24 @@ def test_an_unknown_error_is_told_without_what_it_says(
         assert (got.status, units) == (500, 0)
         assert "sk-secret" not in str(got) + caplog.text
     assert "ZeroDivisionError" in caplog.text
+
+
+AUTO = """
+[models]
+fastest = "mine/easy"
+smartest = "mine/hard"
+[auto]
+judge = "mine/judge"
+"""
+
+
+def test_the_judge_of_auto_is_paid_by_who_asks_for_it(tmp_path: Path) -> None:
+    with endpoint() as server:
+        prices = "".join(priced(f"mine/{each}", "1000", "2000") for each in ("easy", "hard"))
+        text = openai_at(server.url) + AUTO + prices + priced("mine/judge", "1000", "2000")
+        got, units, found = paid(tmp_path / "rich", asking("auto"), 10_000, text=text)
+        poor, _, nothing = paid(tmp_path / "poor", asking("auto"), 0, text=text)
+        assert {row.group for row in found} == {("mine/judge",), ("mine/hard",)}
+    assert got.status == 200
+    assert units == sum(row.units for row in found)
+    assert (poor.status, nothing) == (402, [])

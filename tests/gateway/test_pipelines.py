@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 
@@ -195,6 +196,28 @@ def test_a_step_that_fails_fails_the_request(tmp_path: Path) -> None:
     text = GREET.replace("model: fake/greeter", 'model: fake/greeter, expect: "1 > 2"')
     with pytest.raises(StepError, match=r"^pipeline/greet failed: hello: "):
         reply(served(tmp_path, text), asking("Ann"))
+
+
+def test_what_was_spent_is_told_on_the_way_and_at_a_failure(tmp_path: Path) -> None:
+    two = """
+name: two
+inputs: {who: {type: string}}
+steps:
+  hello: {prompt: "Greet {{ inputs.who }}.", model: fake/greeter}
+  again: {prompt: "Greet {{ hello }}.", model: fake/greeter, expect: "1 > 2"}
+"""
+    model = served(tmp_path, two, "two")
+
+    async def run() -> list[Delta]:
+        found: list[Delta] = []
+        with suppress(StepError):
+            async for each in model.stream(asking("Ann")):
+                found.append(each)
+        return found
+
+    told = [each.usage.output_tokens for each in asyncio.run(run()) if each.usage is not None]
+    assert len(told) >= 2
+    assert 0 < told[0] < told[-1]
 
 
 def test_a_caller_who_goes_ends_the_run(tmp_path: Path) -> None:

@@ -242,3 +242,19 @@ def test_a_pipeline_without_a_bound_is_told_how_to_get_one(tmp_path: Path) -> No
 def test_a_refusal_tells_what_was_dropped_before_it(tmp_path: Path) -> None:
     got = both(tmp_path)(asking("nobody/m", store=True))
     assert (got.status, got.headers["x-flowrun-dropped"]) == (400, "store")
+
+
+def test_a_provider_that_asked_for_a_pause_is_named_with_it(tmp_path: Path) -> None:
+    def throttle(_: Seen) -> Iterator[Action]:
+        yield error(429, "slow down", retry_after="3600")
+
+    with endpoint(throttle) as server:
+
+        async def main() -> Got:
+            async with gateway(tmp_path, openai_at(server.url)) as served:
+                assert (await served.ask(asking("mine/m"))).status == 429
+                return await served.ask(asking("mine/m"))
+
+        got = asyncio.run(main())
+    assert got.error["message"].startswith("mine asked for a pause of 60 min: slow down")
+    assert (got.status, got.headers["retry-after"]) == (429, "3600")
