@@ -250,6 +250,11 @@ class Delta:
     tool_calls: tuple[ToolCallPiece, ...] = ()
     blocks: tuple[Block, ...] = ()
 
+    @property
+    def has_content(self) -> bool:
+        """Whether it brings something of the answer, and not only what the answer is called."""
+        return bool(self.text or self.refusal or self.reasoning or self.images or self.tool_calls)
+
 
 def fold(deltas: Iterable[Delta]) -> ChatReply:
     """The reply that the deltas add up to, from the last restart on.

@@ -13,7 +13,6 @@ from flowrun.gateway.base import Charge
 from flowrun.gateway.candidates import Candidate
 from flowrun.gateway.metering import charge_units, estimate, tokens_of
 from flowrun.gateway.till import Bill
-from flowrun.providers.wrap import has_content
 from flowrun.serving import CreditSettings
 
 Outcome: TypeAlias = Literal["done", "cut", "gone"]
@@ -83,7 +82,7 @@ class Attempt:
             try:
                 async for delta in deltas:
                     found.append(delta)
-                    if has_content(delta):
+                    if delta.has_content:
                         return found
             except Unsupported as error:
                 self._drop(error)

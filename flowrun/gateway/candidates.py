@@ -150,7 +150,7 @@ class Candidates:
 
     def _provider(self, resolved: Resolved, own_key: str | None) -> Provider:
         """Who answers. Raises: UsageError without a key; Fault 400 for one that is none."""
-        ask = partial(self._providers.provider, resolved, retries=0, restarts=False)
+        ask = partial(self._providers.provider, resolved, retries=0)
         if own_key is None:
             return ask()
         try:

@@ -328,14 +328,13 @@ class Providers:
         retries: int = 4,
         on_retry: Callable[[str, float, int], None] = lambda *_: None,
         paying: Callable[[Provider], Provider] | None = None,
-        restarts: bool = True,
         own_key: str | None = None,
     ) -> Provider:
         """The provider that answers for a model, for one step, with its wrappers.
 
         `on_retry` is told the reason, the delay in seconds, and the number of the next attempt.
-        `paying` is a wrapper for what every single attempt passes through. `restarts` is as in
-        Retrying. `own_key` is sent instead of the configured one.
+        `paying` is a wrapper for what every single attempt passes through. `own_key` is sent
+        instead of the configured one.
 
         Raises: UsageError if its key is not set, or none.
         """
@@ -344,8 +343,7 @@ class Providers:
         else:
             limited, health = self._stacks.of_own(resolved.endpoint, own_key)
         each = limited if paying is None else paying(limited)
-        backoff = Backoff(retries=retries)
-        return Retrying(each, backoff, health=health, restarts=restarts, on_retry=on_retry)
+        return Retrying(each, Backoff(retries=retries), health=health, on_retry=on_retry)
 
     async def models(self, endpoint: Endpoint) -> list[Mapping[str, JsonValue]]:
         """The models that an endpoint lists over HTTP.

@@ -1,22 +1,21 @@
-"""Providers round providers: Limited, Retrying, Fallback.
+"""Providers round providers: Limited and Retrying.
 
-    Fallback( Retrying( Limited( a provider ) ), Retrying( Limited( another ) ) )
+    Retrying( Limited( a provider ) )
 
-Limited and what it knows of an endpoint is shared by all who ask it in a run; Retrying and
-Fallback belong to one step. A stream that breaks begins again with `Delta(restart=True)`, or,
-where nobody could take back what has been passed on, not at all: see `restarts`.
+Limited and what it knows of an endpoint is shared by all who ask it in a run; Retrying belongs
+to one step. A stream that breaks begins again with `Delta(restart=True)`. Which model is asked
+next is decided where each has its own key and price: `run.ask`, `gateway.service`.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from random import random
 
 from flowrun.chat.messages import ChatReply, ChatRequest, Delta
 from flowrun.dataclass import dataclass
-from flowrun.errors import ProviderError, Unavailable, Unsupported
+from flowrun.errors import ProviderError, Unavailable
 from flowrun.providers.base import Provider
 from flowrun.providers.gate import LONGEST_WAIT_S, Gate
 from flowrun.providers.health import CircuitOpen, Clock, Health
@@ -94,18 +93,15 @@ class Retrying:
 
     `retry-after` is the least that is waited. A wait of more than ten minutes is not waited
     at all. The more there are who wait, the wider they spread.
-    Without `restarts` a stream that breaks after content raises its error; the pieces before any
-    content are held back until there is some, and dropped if there is none.
     `on_retry` is told the reason, the delay in seconds, and the number of the next attempt.
     """
 
-    def __init__(  # noqa: PLR0913 - two of them stand for the world, in tests
+    def __init__(
         self,
         provider: Provider,
         backoff: Backoff | None = None,
         *,
         health: Health | None = None,
-        restarts: bool = True,
         on_retry: Callable[[str, float, int], None] = lambda *_: None,
         clock: Clock | None = None,
         dice: Callable[[], float] = random,
@@ -113,7 +109,6 @@ class Retrying:
         self._provider = provider
         self._backoff = backoff or Backoff()
         self._health = health or Health()
-        self._restarts = restarts
         self._on_retry = on_retry
         self._clock = clock or Clock()
         self._dice = dice
@@ -135,14 +130,12 @@ class Retrying:
         while True:
             has_begun = False
             try:
-                async with _opened(self._provider, request, whole=not self._restarts) as deltas:
+                async with _opened(self._provider, request) as deltas:
                     async for delta in deltas:
                         has_begun = True
                         yield delta
                 return
             except Unavailable as error:
-                if has_begun and not self._restarts:
-                    raise
                 failure = error
             await self._pause(failure, attempt)
             attempt += 1
@@ -187,98 +180,12 @@ def _much_later(error: Unavailable, wait_s: float) -> Unavailable:
     )
 
 
-class Fallback:
-    """Asks the next model when one is not available, or cannot take the request.
-
-    `choices` are providers, each with the name that its endpoint uses for the model; the
-    reply's `model` tells who answered. `restarts` is as in Retrying.
-    """
-
-    def __init__(self, choices: Sequence[tuple[Provider, str]], *, restarts: bool = True) -> None:
-        self._choices = tuple(choices)
-        self._restarts = restarts
-
-    async def send(self, request: ChatRequest) -> ChatReply:
-        """The whole reply of the first that answers."""
-        failures: list[ProviderError] = []
-        for provider, model in self._choices:
-            try:
-                return await provider.send(replace(request, model=model))
-            except (Unavailable, Unsupported) as error:
-                failures.append(error)
-        raise _all_of(failures)
-
-    async def stream(self, request: ChatRequest) -> AsyncGenerator[Delta, None]:
-        """The reply in pieces; what came from one that broke off is revoked by a restart."""
-        failures: list[ProviderError] = []
-        has_begun = False
-        for provider, model in self._choices:
-            if has_begun:
-                yield Delta(restart=True)
-            try:
-                asked = replace(request, model=model)
-                async with _opened(provider, asked, whole=not self._restarts) as deltas:
-                    async for delta in deltas:
-                        has_begun = True
-                        yield delta
-                return
-            except (Unavailable, Unsupported) as error:
-                if has_begun and not self._restarts:
-                    raise
-                failures.append(error)
-        raise _all_of(failures)
-
-    async def aclose(self) -> None:
-        """Closes the providers inside."""
-        for provider, _ in self._choices:
-            await provider.aclose()
-
-
-def _all_of(failures: Sequence[ProviderError]) -> ProviderError:
-    """The failures as one: Unavailable if asking again may help with any of them."""
-    if len(failures) == 1:
-        return failures[0]
-    said = "no model answered: " + "; ".join(str(each) for each in failures)
-    passing = [each for each in failures if isinstance(each, Unavailable)]
-    if not passing:
-        return Unsupported(said, status=failures[-1].status)
-    return Unavailable(said, status=passing[-1].status)
-
-
 @asynccontextmanager
-async def _opened(
-    provider: Provider, request: ChatRequest, *, whole: bool = False
-) -> AsyncIterator[AsyncIterator[Delta]]:
-    """A provider's stream, closed at the end whatever happens.
-
-    `whole`: what comes before any content comes with it, or at the good end.
-    """
+async def _opened(provider: Provider, request: ChatRequest) -> AsyncIterator[AsyncIterator[Delta]]:
+    """A provider's stream, closed at the end whatever happens."""
     deltas = provider.stream(request)
-    shown = _from_content(deltas) if whole else deltas
     try:
-        yield shown
+        yield deltas
     finally:
-        for each in (shown, deltas):
-            if isinstance(each, AsyncGenerator):
-                await each.aclose()
-
-
-async def _from_content(deltas: AsyncIterator[Delta]) -> AsyncGenerator[Delta, None]:
-    """The deltas, the first ones held back until there is content among them."""
-    held: list[Delta] | None = []
-    async for delta in deltas:
-        if held is None:
-            yield delta
-            continue
-        held.append(delta)
-        if has_content(delta):
-            for each in held:
-                yield each
-            held = None
-    for each in held or ():
-        yield each
-
-
-def has_content(delta: Delta) -> bool:
-    """Whether it brings something of the answer, and not only what the answer is called."""
-    return bool(delta.text or delta.refusal or delta.reasoning or delta.images or delta.tool_calls)
+        if isinstance(deltas, AsyncGenerator):
+            await deltas.aclose()

@@ -25,6 +25,7 @@ from flowrun.chat.messages import (
 from flowrun.chat.usage import Usage
 from flowrun.digest import JsonValue
 from flowrun.errors import Unavailable
+from tests.support.replies import png
 
 PICTURE = Image(b"bytes", "image/png", 1, 2, "ab" * 32)
 
@@ -251,3 +252,25 @@ def test_a_request_asks_for_text_where_nothing_is_said() -> None:
     request = ChatRequest("m", ())
     assert not request.wants_image
     assert request.response_format.as_json() == {"type": "text"}
+
+
+@pytest.mark.parametrize(
+    "delta",
+    [
+        Delta(text="a"),
+        Delta(refusal="a"),
+        Delta(reasoning="a"),
+        Delta(images=(Image.from_bytes(png("a")),)),
+        Delta(tool_calls=(ToolCallPiece(0, "c", "t"),)),
+    ],
+)
+def test_what_is_of_the_answer_is_content(delta: Delta) -> None:
+    assert delta.has_content
+
+
+@pytest.mark.parametrize(
+    "delta",
+    [Delta(id="one", model="m"), Delta(), Delta(usage=Usage(1)), Delta(finish_reason="stop")],
+)
+def test_pitfall_39_what_an_answer_is_called_is_no_content(delta: Delta) -> None:
+    assert not delta.has_content

@@ -11,7 +11,7 @@ from flowrun.providers.base import Provider
 from flowrun.providers.fake import Answer, Fake, Held
 from flowrun.providers.gate import Gate
 from flowrun.providers.health import Health
-from flowrun.providers.wrap import Backoff, Fallback, Limited, Retrying
+from flowrun.providers.wrap import Backoff, Limited, Retrying
 from tests.support.virtual_time import CLOCK, run
 from tests.support.wrapped import ASKED, AsyncReply, both_ways, limited, retrying, unavailable
 
@@ -139,7 +139,7 @@ def test_a_stream_that_never_began_needs_no_restart() -> None:
     assert not any(each.restart for each in run(main()))
 
 
-@pytest.mark.parametrize("wrap", [retrying, limited, lambda each: Fallback([(each, "m")])])
+@pytest.mark.parametrize("wrap", [retrying, limited])
 def test_who_stops_listening_closes_the_stream(wrap: Callable[[Provider], Provider]) -> None:
     async def main() -> int:
         cut = Cut(0)
@@ -159,7 +159,7 @@ def test_a_stream_that_cannot_be_closed_is_left_alone() -> None:
     assert run(main()) == []
 
 
-@pytest.mark.parametrize("wrap", [retrying, limited, lambda each: Fallback([(each, "m")])])
+@pytest.mark.parametrize("wrap", [retrying, limited])
 def test_closing_a_wrapper_closes_what_is_inside(wrap: Callable[[Provider], Provider]) -> None:
     cut = Cut(0)
     run(wrap(cut).aclose())
@@ -231,59 +231,6 @@ def test_bad_luck_leaves_the_limit_alone() -> None:
         return gate.limit
 
     assert run(main()) == 8
-
-
-@both_ways
-def test_the_next_model_answers_when_one_cannot(ask: AsyncReply) -> None:
-    down, shapeless, well = Fake([unavailable()]), Fake([Unsupported("no JSON")]), Fake(["hi"])
-    chain = Fallback([(down, "a"), (shapeless, "b"), (well, "c"), (down, "d")])
-    reply = run(ask(chain))
-    assert (reply.text, reply.model) == ("hi", "c")
-    assert [len(each.requests) for each in (down, shapeless, well)] == [1, 1, 1]
-
-
-@both_ways
-@pytest.mark.parametrize("error", [AccessDenied("x"), ProviderError("x", status=400)])
-def test_other_errors_are_not_fallen_back_from(ask: AsyncReply, error: ProviderError) -> None:
-    well = Fake(["hi"])
-    with pytest.raises(type(error), match=r"^x$"):
-        run(ask(Fallback([(Fake([error]), "a"), (well, "b")])))
-    assert well.requests == []
-
-
-@both_ways
-@pytest.mark.parametrize(
-    ("errors", "kind", "said"),
-    [
-        ([unavailable()], Unavailable, "mine is down"),
-        (
-            [unavailable(), Unsupported("b cannot")],
-            Unavailable,
-            "no model answered: mine is down; b cannot",
-        ),
-        (
-            [Unsupported("a cannot"), Unsupported("b cannot")],
-            Unsupported,
-            "no model answered: a cannot; b cannot",
-        ),
-    ],
-)
-def test_when_nobody_answers_all_the_reasons_are_told(
-    ask: AsyncReply, errors: list[ProviderError], kind: type[ProviderError], said: str
-) -> None:
-    with pytest.raises(ProviderError) as caught:
-        run(ask(Fallback([(Fake([error]), "m") for error in errors])))
-    assert type(caught.value) is kind
-    assert str(caught.value) == said
-
-
-def test_a_stream_that_broke_off_is_begun_again_by_the_next_model() -> None:
-    async def main() -> list[Delta]:
-        chain = Fallback([(Cut(9), "a"), (Fake(["well"]), "b")])
-        return [delta async for delta in chain.stream(ASKED)]
-
-    reply = fold(run(main()))
-    assert (reply.text, reply.model) == ("well", "b")
 
 
 def test_errors_of_other_kinds_pass_through() -> None:
