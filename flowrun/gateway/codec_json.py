@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from flowrun.digest import MOST_VALUES, JsonValue, is_crowded
 from flowrun.gateway.faults import Fault
-from flowrun.providers.openai_tools import without_halves
+from flowrun.providers.reading import without_halves
 
 DEEPEST = 100
 """How many levels a body, or JSON inside one of its texts, may have."""

@@ -25,8 +25,7 @@ from flowrun.providers.anthropic_models import facts_of
 from flowrun.providers.anthropic_options import wire_options
 from flowrun.providers.anthropic_tools import is_forced, wire_tools
 from flowrun.providers.base import Wire
-from flowrun.providers.openai_chunks import parsed
-from flowrun.providers.sse import EventParser
+from flowrun.providers.reading import folded, parsed
 from flowrun.providers.wording import brief_body
 
 _VERSION: Mapping[str, str] = {"anthropic-version": "2023-06-01"}
@@ -72,10 +71,7 @@ class AnthropicDialect:
         """A whole body as a reply. Raises: ProviderError if it is none or holds an error."""
         decoder = self.decoder()
         if "event-stream" in content_type or body.lstrip()[:6].startswith((b"event:", b"data:")):
-            parser = EventParser()
-            events = [*parser.feed(body), *parser.finish()]
-            deltas = [delta for event in events for delta in decoder.feed(event)]
-            return fold([*deltas, *decoder.finish()])
+            return folded(body, decoder)
         data = parsed(body)
         if data is None:
             said = brief_body(body, content_type, mask=self._mask)

@@ -8,14 +8,13 @@ Source: platform.claude.com/docs, Streaming messages, Extended thinking.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from flowrun.chat.messages import Block, Delta, ToolCallPiece
 from flowrun.digest import JsonValue, is_crowded
 from flowrun.providers.anthropic_messages import NAME
 from flowrun.providers.anthropic_tools import ANSWER
-from flowrun.providers.openai_chunks import text_of
-from flowrun.providers.openai_tools import without_halves
+from flowrun.providers.reading import mapping_of, text_of, without_halves
 
 
 class OpenBlock:
@@ -111,11 +110,6 @@ class OpenBlock:
             return _spelled(self._start.get("input") or {})
         data = _data(text)
         return without_halves(text) if data is None else _spelled(data)
-
-
-def mapping_of(value: object) -> Mapping[str, JsonValue]:
-    """The value if it is a JSON object, else an empty one."""
-    return value if isinstance(value, dict) else {}
 
 
 def _spelled(data: JsonValue) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from flowrun.digest import is_crowded
 from flowrun.errors import AccessDenied, ProviderError, Unsupported
 from flowrun.providers import openai_errors
-from flowrun.providers.openai_chunks import parsed
+from flowrun.providers.reading import parsed
 
 _SPENT = frozenset(
     {

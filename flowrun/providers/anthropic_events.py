@@ -17,11 +17,16 @@ from collections.abc import Callable, Iterator, Mapping
 
 from flowrun.chat.messages import Block, Delta, FinishReason
 from flowrun.errors import ProviderError, Unavailable
-from flowrun.providers.anthropic_blocks import OpenBlock, mapping_of
+from flowrun.providers.anthropic_blocks import OpenBlock
 from flowrun.providers.anthropic_errors import error_of_body
 from flowrun.providers.anthropic_usage import UsageSoFar
-from flowrun.providers.openai_chunks import items_of, parsed, text_of
-from flowrun.providers.openai_tools import without_halves
+from flowrun.providers.reading import (
+    event_of,
+    items_of,
+    mapping_of,
+    text_of,
+    without_halves,
+)
 from flowrun.providers.wording import brief
 
 _FINISH: Mapping[str, FinishReason] = {
@@ -59,10 +64,7 @@ class EventDecoder:
         if text.startswith("[DONE]"):
             self.closed = True
             return []
-        event = parsed(text)
-        if event is None:
-            said = brief(text, limit=80, mask=self._mask)
-            raise Unavailable(f"sent an event that is not JSON: {said}")
+        event = event_of(text, mask=self._mask)
         self._refuse_error(event)
         return list(self._read(event))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from flowrun.chat.usage import Usage
-from flowrun.providers.openai_usage import count_of
+from flowrun.providers.reading import count_of
 
 
 class UsageSoFar:

@@ -26,8 +26,7 @@ from flowrun.providers.gemini_messages import wire_contents
 from flowrun.providers.gemini_models import Facts, facts_of
 from flowrun.providers.gemini_options import wire_image, wire_modalities, wire_options, wire_tier
 from flowrun.providers.gemini_tools import wire_form, wire_tools
-from flowrun.providers.openai_chunks import parsed
-from flowrun.providers.sse import EventParser
+from flowrun.providers.reading import folded, parsed
 from flowrun.providers.wording import brief_body
 
 _WHERE = "models/"
@@ -74,10 +73,7 @@ class GeminiDialect:
         """A whole body as a reply. Raises: ProviderError if it is none or holds an error."""
         decoder = self.decoder()
         if "event-stream" in content_type or body.lstrip()[:6].startswith((b"event:", b"data:")):
-            parser = EventParser()
-            events = [*parser.feed(body), *parser.finish()]
-            deltas = [delta for event in events for delta in decoder.feed(event)]
-            return fold([*deltas, *decoder.finish()])
+            return folded(body, decoder)
         held = objects_of(body)
         if held is None:
             said = brief_body(body, content_type, mask=self._mask)

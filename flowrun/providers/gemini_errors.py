@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from flowrun.digest import is_crowded
 from flowrun.errors import AccessDenied, ProviderError, Unavailable, Unsupported
 from flowrun.providers import openai_errors
-from flowrun.providers.openai_chunks import items_of, refuse_crowd
+from flowrun.providers.reading import items_of, refuse_crowd
 
 _BAD_KEY = frozenset({"API_KEY_INVALID", "API_KEY_EXPIRED"})
 _TOO_LARGE = 413

@@ -12,12 +12,10 @@ from collections.abc import Callable, Mapping
 
 from flowrun.chat.messages import Delta, FinishReason
 from flowrun.errors import AccessDenied, ProviderError, Unavailable
-from flowrun.providers.anthropic_blocks import mapping_of
 from flowrun.providers.gemini_errors import error_of_body, objects_of
 from flowrun.providers.gemini_parts import Parts
 from flowrun.providers.gemini_usage import UsageSoFar
-from flowrun.providers.openai_chunks import items_of, text_of
-from flowrun.providers.openai_tools import without_halves
+from flowrun.providers.reading import items_of, mapping_of, text_of, without_halves
 from flowrun.providers.wording import brief
 
 _FINISH: Mapping[str, FinishReason] = {

@@ -18,11 +18,9 @@ from flowrun.chat.images import Image
 from flowrun.chat.messages import Block, Delta, ToolCallPiece
 from flowrun.digest import JsonValue
 from flowrun.errors import ProviderError
-from flowrun.providers.anthropic_blocks import mapping_of
 from flowrun.providers.anthropic_tools import ANSWER
 from flowrun.providers.gemini_messages import NAME
-from flowrun.providers.openai_chunks import text_of
-from flowrun.providers.openai_tools import without_halves
+from flowrun.providers.reading import mapping_of, text_of, without_halves
 
 
 class Parts:

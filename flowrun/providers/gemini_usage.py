@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from flowrun.chat.usage import Usage
-from flowrun.providers.openai_chunks import items_of
-from flowrun.providers.openai_usage import count_of
+from flowrun.providers.reading import count_of, items_of
 
 
 class UsageSoFar:

@@ -17,11 +17,11 @@ from flowrun.chat.messages import ChatReply, ChatRequest, fold
 from flowrun.digest import JsonValue
 from flowrun.errors import ProviderError, Unavailable
 from flowrun.providers.base import Quirks, Wire
-from flowrun.providers.openai_chunks import ChunkDecoder, items_of, parsed, refuse_crowd, text_of
+from flowrun.providers.openai_chunks import ChunkDecoder
 from flowrun.providers.openai_errors import error_of_response
 from flowrun.providers.openai_messages import wire_messages
 from flowrun.providers.openai_quirks import wire_options, wire_routing
-from flowrun.providers.sse import EventParser
+from flowrun.providers.reading import folded, items_of, parsed, refuse_crowd, text_of
 from flowrun.providers.wording import brief_body
 
 _PLAIN = Quirks()
@@ -69,7 +69,7 @@ class OpenAIDialect:
     def decode(self, body: bytes, *, content_type: str) -> ChatReply:
         """A whole body as a reply. Raises: ProviderError if it is none or holds an error."""
         if "event-stream" in content_type or body.lstrip()[:6].startswith((b"data:", b":")):
-            return self._decode_stream(body)
+            return folded(body, self.decoder())
         data = parsed(body)
         if data is None:
             said = brief_body(body, content_type, mask=self._mask)
@@ -80,12 +80,6 @@ class OpenAIDialect:
             raise Unavailable(
                 f"gave a reply without an answer: {brief_body(body, mask=self._mask)}"
             )
-        return fold([*deltas, *decoder.finish()])
-
-    def _decode_stream(self, body: bytes) -> ChatReply:
-        parser, decoder = EventParser(), self.decoder()
-        events = [*parser.feed(body), *parser.finish()]
-        deltas = [delta for event in events for delta in decoder.feed(event)]
         return fold([*deltas, *decoder.finish()])
 
     def decoder(self) -> ChunkDecoder:

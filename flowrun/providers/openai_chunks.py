@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 from collections.abc import Callable, Mapping
 from urllib.parse import unquote_to_bytes
 
 from flowrun.chat.images import Image
 from flowrun.chat.messages import Delta, FinishReason
-from flowrun.digest import MOST_VALUES, is_crowded
 from flowrun.errors import ProviderError, Unavailable
 from flowrun.providers.openai_errors import error_of_body
 from flowrun.providers.openai_reasoning import ReasoningDetails
-from flowrun.providers.openai_tools import CallPieces, without_halves
+from flowrun.providers.openai_tools import CallPieces
 from flowrun.providers.openai_usage import usage_of
+from flowrun.providers.reading import event_of, items_of, text_of, without_halves
 from flowrun.providers.wording import brief
 
 _FINISH: Mapping[str, FinishReason] = {
@@ -67,10 +66,7 @@ class ChunkDecoder:
         if text.startswith("[DONE]"):
             self.closed = True
             return []
-        chunk = parsed(text)
-        if chunk is None:
-            said = brief(text, limit=80, mask=self._mask)
-            raise Unavailable(f"sent an event that is not JSON: {said}")
+        chunk = event_of(text, mask=self._mask)
         return self.read(chunk, is_whole=False)
 
     def finish(self) -> list[Delta]:
@@ -192,29 +188,3 @@ def _image(item: object, mask: Callable[[str], str]) -> Image:
         return Image.from_bytes(data)
     except (binascii.Error, ValueError) as error:
         raise ProviderError(f"gave a picture that cannot be read: {error}") from error
-
-
-def parsed(text: str | bytes) -> Mapping[str, object] | None:
-    """The JSON object, None if it is none. Raises: ProviderError for too many values."""
-    refuse_crowd(text)
-    try:
-        data = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return data if isinstance(data, dict) else None
-
-
-def refuse_crowd(text: str | bytes) -> None:
-    """Raises: ProviderError for JSON of too many values."""
-    if is_crowded(text):
-        raise ProviderError(f"sent JSON with more than {MOST_VALUES:,} values")
-
-
-def text_of(value: object) -> str:
-    """The value if it is text, else an empty one."""
-    return value if isinstance(value, str) else ""
-
-
-def items_of(value: object) -> list[object]:
-    """The value if it is a list, else an empty one."""
-    return value if isinstance(value, list) else []

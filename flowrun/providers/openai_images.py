@@ -9,18 +9,17 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 
-from flowrun.chat.messages import ChatReply, ChatRequest, fold
+from flowrun.chat.messages import ChatReply, ChatRequest
 from flowrun.digest import JsonValue
 from flowrun.errors import ProviderError, Unavailable
 from flowrun.providers.base import Wire
 from flowrun.providers.openai import OpenAIDialect
-from flowrun.providers.openai_chunks import items_of, parsed
 from flowrun.providers.openai_errors import error_of_body
 from flowrun.providers.openai_images_events import ImageEventDecoder, picture_of
 from flowrun.providers.openai_images_form import form
 from flowrun.providers.openai_images_request import drawing_of
 from flowrun.providers.openai_usage import image_usage_of
-from flowrun.providers.sse import EventParser
+from flowrun.providers.reading import folded, items_of, parsed
 from flowrun.providers.wording import brief_body
 
 
@@ -62,10 +61,7 @@ class OpenAIImagesDialect:
         if "event-stream" in content_type or body.lstrip()[:6].startswith(
             (b"event:", b"data:", b":")
         ):
-            parser, decoder = EventParser(), self.decoder()
-            events = [*parser.feed(body), *parser.finish()]
-            deltas = [delta for event in events for delta in decoder.feed(event)]
-            return fold([*deltas, *decoder.finish()])
+            return folded(body, self.decoder())
         data = parsed(body)
         if data is None:
             said = brief_body(body, content_type, mask=self._mask)

@@ -12,10 +12,9 @@ from collections.abc import Callable, Mapping
 from flowrun.chat.images import Image
 from flowrun.chat.messages import Delta
 from flowrun.errors import ProviderError, Unavailable
-from flowrun.providers.openai_chunks import parsed, text_of
 from flowrun.providers.openai_errors import error_of_body
 from flowrun.providers.openai_usage import image_usage_of
-from flowrun.providers.wording import brief
+from flowrun.providers.reading import event_of, text_of
 
 
 class ImageEventDecoder:
@@ -34,10 +33,7 @@ class ImageEventDecoder:
         if text.startswith("[DONE]"):
             self.closed = True
             return []
-        event = parsed(text)
-        if event is None:
-            said = brief(text, limit=80, mask=self._mask)
-            raise Unavailable(f"sent an event that is not JSON: {said}")
+        event = event_of(text, mask=self._mask)
         kind = text_of(event.get("type"))
         told = {"error": event} if kind == "error" and not event.get("error") else event
         if (error := error_of_body(told, mask=self._mask)) is not None:

@@ -16,7 +16,7 @@ from flowrun.chat.messages import Block, Message
 from flowrun.dataclass import dataclass
 from flowrun.digest import JsonValue
 from flowrun.errors import ProviderError
-from flowrun.providers.openai_tools import without_halves
+from flowrun.providers.reading import without_halves
 
 _SPOKEN: Mapping[str, str] = {"reasoning.text": "text", "reasoning.summary": "summary"}
 

@@ -15,6 +15,7 @@ from flowrun.chat.messages import ToolCallPiece
 from flowrun.dataclass import dataclass
 from flowrun.digest import is_crowded
 from flowrun.errors import ProviderError
+from flowrun.providers.reading import without_halves
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +92,6 @@ class CallPieces:
             return self._at.get(piece.index)
         same = (each for each in self._calls if piece.id and each.id == piece.id)
         return next(same, self._calls[-1] if self._calls else None)
-
-
-def without_halves(text: str) -> str:
-    """The text with pairs of surrogates joined, and U+FFFD for a half that stands alone."""
-    if text.isascii():
-        return text
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def is_object(text: str) -> bool:

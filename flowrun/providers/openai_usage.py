@@ -11,8 +11,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from flowrun.chat.usage import Usage
-
-_MOST = 10**12
+from flowrun.providers.reading import MOST_COUNTED, count_of
 
 
 def usage_of(reported: object) -> Usage | None:
@@ -62,16 +61,7 @@ def _details(reported: Mapping[object, object], name: str) -> Mapping[object, ob
     return found if isinstance(found, Mapping) else {}
 
 
-def count_of(value: object) -> int | None:
-    """A number of tokens; None for what is none, text and fractions among it."""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int):
-        return None
-    return value if 0 <= value <= _MOST else None
-
-
 def _money(value: object) -> Decimal | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return Decimal(str(value)) if 0 <= value <= _MOST else None
+    return Decimal(str(value)) if 0 <= value <= MOST_COUNTED else None
